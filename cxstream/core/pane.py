@@ -1,0 +1,116 @@
+"""Panes: the algebra in which numbers are added up and taken back.
+
+A :class:`Cell` holds whole numbers only (counts, milliseconds, billionths of a survey's scale), so adding and
+taking out are exact and the order of additions cannot matter: ``zero`` is ``Cell()``, ``a + b == b + a``,
+``(a + b) - b == a``. Empty slots are left out, so a cell that holds nothing is falsy.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import accumulate
+from typing import Final
+
+SECOND: Final = 1_000  # milliseconds
+
+BOUNDS: Final[tuple[int, ...]] = tuple(
+    s * SECOND
+    for s in (
+        30, 60, 120, 180, 240, 300, 450, 600, 900, 1_200, 1_800, 2_700, 3_600, 5_400, 7_200, 10_800,
+        14_400, 21_600, 28_800, 43_200, 86_400, 172_800, 259_200, 432_000,
+    )
+)  # fmt: skip
+"""Upper bounds (inclusive) of the duration buckets in ms: neighbours at most x1.5 apart around the usual targets."""
+
+AGE_BOUNDS: Final[tuple[int, ...]] = tuple(s * SECOND for s in (3_600, 14_400, 28_800, 86_400, 259_200, 604_800, 2_592_000))
+"""Upper bounds (inclusive) of the age of an open ticket in ms."""
+
+POINT: Final = 1_000_000_000
+"""One step of a survey's default scale: scores are kept in billionths."""
+
+FLOWS: Final = ("opened", "resolved", "reopened")
+MEASURES: Final = ("first_response", "response", "first_resolution", "resolution")
+SURVEYS: Final = ("csat", "nps", "ces")
+SCALES: Final = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
+CATEGORIES: Final = {
+    "csat": ("positive", "neutral", "negative"),
+    "nps": ("promoter", "passive", "detractor"),
+    "ces": ("positive", "neutral", "negative"),
+}
+SCORE_BOUNDS: Final[dict[str, tuple[int, ...]]] = {
+    survey: tuple(range(low, high + 1)) for survey, (low, high) in SCALES.items()
+}
+"""Upper bounds (inclusive) of the score buckets, in points of the survey's default scale."""
+
+# What a measurement is of: flows 0-2, durations 3-6, then three codes (one per category) for each survey.
+OPENED, RESOLVED, REOPENED = range(3)
+FIRST_RESPONSE, RESPONSE, FIRST_RESOLUTION, RESOLUTION = range(3, 7)
+ANSWER: Final = 7
+
+
+def answer_code(survey: str, category: int) -> int:
+    """The code of an answer: ``category`` is the index into :data:`CATEGORIES` of the survey."""
+    return ANSWER + SURVEYS.index(survey) * 3 + category
+
+
+# Slots: flows, then buckets and sum of each duration, then categories, buckets and sum of each survey.
+_WIDTH: Final = len(BOUNDS) + 2
+_DURATION_SLOT: Final = tuple(len(FLOWS) + i * _WIDTH for i in range(len(MEASURES)))
+_first_survey: Final = len(FLOWS) + len(MEASURES) * _WIDTH
+_SURVEY_SLOT: Final = tuple(
+    accumulate((3 + len(SCORE_BOUNDS[s]) + 2 for s in SURVEYS), initial=_first_survey)
+)[:-1]
+_SCORE_POINTS: Final = tuple(tuple(b * POINT for b in SCORE_BOUNDS[s]) for s in SURVEYS)
+_SUM: Final = len(BOUNDS) + 1  # offset of the sum behind the buckets of a duration
+
+
+class Cell(dict[int, int]):
+    """Counts and sums of one label set; a sparse vector of whole numbers."""
+
+    __slots__ = ()
+
+    def put(self, what: int, value: int, sign: int = 1) -> None:
+        """Add (``sign`` 1) or take out (-1) one measurement; ``value`` in ms, or billionths for answers."""
+        get = self.get
+        if what < FIRST_RESPONSE:
+            self[what] = get(what, 0) + sign
+            return
+        if what < ANSWER:
+            base = _DURATION_SLOT[what - FIRST_RESPONSE]
+            slot = base + bisect_left(BOUNDS, value)
+            total = base + _SUM
+        else:
+            survey, category = divmod(what - ANSWER, 3)
+            base = _SURVEY_SLOT[survey]
+            self[base + category] = get(base + category, 0) + sign
+            points = _SCORE_POINTS[survey]
+            slot = base + 3 + bisect_left(points, value)
+            total = base + 4 + len(points)
+        self[slot] = get(slot, 0) + sign
+        self[total] = get(total, 0) + sign * value
+
+    def merge(self, other: Cell, sign: int = 1) -> None:
+        """Add or take out a whole cell; slots that come to nothing disappear."""
+        get = self.get
+        for slot, amount in other.items():
+            total = get(slot, 0) + sign * amount
+            if total:
+                self[slot] = total
+            else:
+                self.pop(slot, None)
+
+    def flow(self, name: str) -> int:
+        """Number of transitions ``opened``, ``resolved`` or ``reopened``."""
+        return self.get(FLOWS.index(name), 0)
+
+    def histogram(self, measure: str) -> tuple[list[int], int]:
+        """Counts per bucket of :data:`BOUNDS` (not cumulative, beyond the last bound at the end), sum in ms."""
+        base = _DURATION_SLOT[MEASURES.index(measure)]
+        return [self.get(slot, 0) for slot in range(base, base + _SUM)], self.get(base + _SUM, 0)
+
+    def survey(self, survey: str) -> tuple[tuple[int, ...], list[int], int]:
+        """Counts per category, counts per bucket of :data:`SCORE_BOUNDS`, sum in billionths of a point."""
+        base = _SURVEY_SLOT[SURVEYS.index(survey)]
+        first, total = base + 3, base + 4 + len(SCORE_BOUNDS[survey])
+        categories = tuple(self.get(base + i, 0) for i in range(3))
+        return categories, [self.get(slot, 0) for slot in range(first, total)], self.get(total, 0)

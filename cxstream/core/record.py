@@ -1,0 +1,116 @@
+"""Records: how a ticket lies in the table and its changelog.
+
+Key ``t`` + source + NUL + ticket id holds the first page of a ticket and the number of its pages; ``p`` + page
+number (four bytes) + source + NUL + ticket id the further pages of a long one. The value is a MessagePack array.
+Keys beginning with ``m`` are the stream's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from cxstream.core.event import AnyEvent
+from cxstream.core.ticket import Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT: Final = 1
+"""Version of the format; a higher one is not read."""
+
+Rows = list[tuple[bytes, bytes | None]]
+"""Keys and values for the changelog; ``None`` deletes."""
+
+
+class NewerFormatError(Exception):
+    """The table was written by a newer version of cxstream."""
+
+
+class Record(msgspec.Struct, array_like=True, gc=False):
+    """One page of a ticket."""
+
+    format: int
+    arrived: int
+    """When the last event of the page arrived, ms."""
+    pages: int
+    """Upper limit of the ticket's page numbers; only in the first page."""
+    events: list[AnyEvent]
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Record).decode
+
+
+def key_of(source: str, ticket_id: str) -> bytes:
+    """The key of a ticket's first page."""
+    return b"t" + source.encode() + b"\0" + ticket_id.encode()
+
+
+def page_key(key: bytes, number: int) -> bytes:
+    """The key of a page of the ticket whose first page lies under ``key``."""
+    return key if number == 0 else b"p" + number.to_bytes(4, "big") + key[1:]
+
+
+def load(key: bytes, stored: Mapping[bytes, bytes], skew: int) -> Ticket | None:
+    """The ticket under ``key``; raises :class:`NewerFormatError`."""
+    first = stored.get(key)
+    if first is None:
+        return None
+    source, _, ticket_id = key[1:].partition(b"\0")
+    record = _read(first)
+    pages, arrived = [(0, record.events)], record.arrived
+    for number in range(1, record.pages):
+        value = stored.get(page_key(key, number))
+        if value is not None:
+            record = _read(value)
+            pages.append((number, record.events))
+            arrived = max(arrived, record.arrived)
+    ticket = Ticket.of(source.decode(), ticket_id.decode(), skew, pages)
+    ticket.arrived = arrived
+    return ticket
+
+
+def changes(key: bytes, ticket: Ticket) -> Rows:
+    """The rows of the pages that have changed since the last call.
+
+    In an order in which a write that is cut off loses nothing: pages that take over events come before those
+    that give them up, the first page, which says how many there are, in between.
+    """
+    timeline = ticket.timeline
+    dirty = [page for page in timeline.pages if page.dirty]
+    if len(dirty) > 1:
+        dirty.sort(key=lambda page: page.stored)
+    count = max(page.number for page in timeline.pages) + 1 if len(timeline.pages) > 1 else 1
+    rows: Rows = []
+    for page in dirty:
+        record = Record(FORMAT, ticket.arrived, count if page.number == 0 else 0, page.events)
+        rows.append((page_key(key, page.number), _encode(record)))
+        page.dirty, page.stored = False, True
+    rows += [(page_key(key, number), None) for number in timeline.freed]
+    timeline.freed.clear()
+    return rows
+
+
+def removal(key: bytes, ticket: Ticket) -> Rows:
+    """The rows that delete a ticket, its first page last."""
+    numbers = sorted((page.number for page in ticket.timeline.pages), reverse=True)
+    return [(page_key(key, number), None) for number in numbers]
+
+
+def _read(value: bytes) -> Record:
+    try:
+        record = _decode(value)
+    except msgspec.DecodeError:
+        version = msgspec.msgpack.decode(value)[0]
+        if version == FORMAT:
+            raise
+        raise _newer(version) from None
+    if record.format > FORMAT:
+        raise _newer(record.format)
+    return record
+
+
+def _newer(version: object) -> NewerFormatError:
+    return NewerFormatError(f"the ticket table has format {version}, this version reads up to {FORMAT}: upgrade")

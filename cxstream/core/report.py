@@ -1,0 +1,230 @@
+"""The report: the batch answer over a set of events (CONTRACT section 6)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from cxstream.core.answer import Json, exact, seconds
+from cxstream.core.counts import Counts
+from cxstream.core.instant import format_instant
+from cxstream.core.measure import qualifies
+from cxstream.core.pane import ANSWER, FIRST_RESPONSE, FLOWS, MEASURES, POINT, SURVEYS
+from cxstream.core.rules import LABELS, Rules
+from cxstream.core.ticket import (
+    AWAITING,
+    IN_PROGRESS,
+    NOTHING,
+    RESOLVED_NOW,
+    UNKNOWN,
+    VOID,
+    Ticket,
+    precedes,
+)
+from cxstream.core.timeline import order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cxstream.core.event import AnyEvent
+    from cxstream.core.measure import Measurement
+    from cxstream.core.reading import Message
+
+STATES: Final = {
+    UNKNOWN: "unknown",
+    AWAITING: "awaiting_first_reply",
+    IN_PROGRESS: "in_progress",
+    RESOLVED_NOW: "resolved",
+    VOID: "void",
+}
+
+
+class Batch:
+    """Events to be reported on; ``invalid`` is counted by the caller."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._events: dict[tuple[str, str], list[AnyEvent]] = defaultdict(list)
+        self.invalid = 0
+
+    def add(self, message: Message) -> None:
+        """Take an event, in any order."""
+        self._events[message.source, message.ticket_id].append(message.event)
+
+    @property
+    def newest(self) -> int | None:
+        """The time of the last event, ms."""
+        return max((event.at for events in self._events.values() for event in events), default=None)
+
+    def standing(self, at: int | None) -> Iterator[tuple[Ticket, int]]:
+        """Every ticket as of ``at``, and how many copies of its events there were too many."""
+        for (source, ticket_id), events in self._events.items():
+            copies: dict[tuple[int, str], AnyEvent] = {}
+            total = 0
+            for event in events:
+                if at is not None and event.at > at:
+                    continue
+                total += 1
+                key = (event.rank, event.event_id)
+                other = copies.get(key)
+                if other is None or (other != event and precedes(source, ticket_id, event, other)):
+                    copies[key] = event
+            if copies:
+                pages = [(0, sorted(copies.values(), key=order))]
+                yield Ticket.of(source, ticket_id, self._rules.max_skew, pages), total - len(copies)
+
+    def answer(self, *, at: int | None = None, by: str | None = None) -> Json:
+        """The report as of ``at`` (ms, default the last event), grouped by one label if ``by`` is given."""
+        now = self.newest if at is None else at
+        counts, measurements = Counts(), []
+        total = duplicate = 0
+        for ticket, copies in self.standing(at):
+            counts.move(NOTHING, ticket.summary)
+            measurements += ticket.measurements()
+            duplicate += copies
+            total += copies + sum(1 for _ in ticket.timeline)
+        answer: Json = {
+            "at": None if now is None else format_instant(now),
+            "events": {
+                "total": total,
+                "duplicate": duplicate,
+                "orphan": counts.orphans,
+                "negative": counts.negative,
+                "invalid": self.invalid,
+            },
+            "tickets": tickets(counts),
+        }
+        whole = exact(measurements)
+        answer |= {name: whole[name] for name in (*MEASURES, "csat", "ces", "nps")}
+        answer["windows"] = {} if now is None else self._windows(measurements, now)
+        if by is not None:
+            groups: dict[str, list[Measurement]] = defaultdict(list)
+            for measurement in measurements:
+                groups[measurement[2][LABELS.index(by)]].append(measurement)
+            answer["by"] = {by: {name: exact(groups[name]) for name in sorted(groups)}}
+        return answer
+
+    def _windows(self, measurements: list[Measurement], now: int) -> Json:
+        answer = {}
+        for window in self._rules.windows:
+            first, last = window.panes(now, self._rules.timezone)
+            step = window.step
+            answer[window.name] = exact(m for m in measurements if first <= m[1] // step <= last)
+        return answer
+
+    def tickets(self, *, at: int | None = None) -> Iterator[Json]:
+        """One row per ticket with every measure: what settles an argument about a number."""
+        for ticket, copies in self.standing(at):
+            yield row(ticket, copies)
+
+    def ticket(self, source: str, ticket_id: str, *, at: int | None = None) -> Json | None:
+        """Why a ticket counts as it does: its events, which of them stand, and what each one completes."""
+        events = self._events.get((source, ticket_id))
+        if not events:
+            return None
+        batch = Batch(self._rules)
+        batch._events[source, ticket_id] = events
+        for ticket, copies in batch.standing(at):
+            return {**row(ticket, copies), "events": _story(ticket, [e for e in events if at is None or e.at <= at])}
+        return None
+
+
+def tickets(counts: Counts) -> Json:
+    """The section ``tickets`` of report and snapshot."""
+    return {
+        "opened": counts.opened,
+        "open": counts.open,
+        "awaiting_first_reply": counts.awaiting,
+        "in_progress": counts.in_progress,
+        "resolved": counts.resolved,
+        "reopened": counts.reopened,
+        "one_touch": counts.one_touch,
+        "replies": counts.replies,
+        "void": counts.void,
+    }
+
+
+def row(ticket: Ticket, copies: int) -> Json:
+    """One ticket in one line; of several measurements of a kind the number and the sum."""
+    summary, measurements = ticket.summary, ticket.measurements()
+    answer: Json = {
+        "source": ticket.frame.source,
+        "ticket_id": ticket.ticket_id,
+        "state": STATES[summary.state],
+        **{name: value for name, value in zip(LABELS, summary.labels, strict=True) if name != "source"},
+        "opened_at": None if ticket.frame.opening is None else format_instant(ticket.frame.opening.at),
+    }
+    for code, name in enumerate(FLOWS):
+        answer[name] = sum(1 for m in measurements if m[0] == code)
+    for code, name in enumerate(MEASURES, FIRST_RESPONSE):
+        values = [m[3] for m in measurements if m[0] == code]
+        if name == "response":
+            answer["responses"] = len(values)
+        answer[f"{name}_seconds"] = seconds(sum(values)) if values else None
+    for index, name in enumerate(SURVEYS):
+        points = [m[3] for m in measurements if (m[0] - ANSWER) // 3 == index and m[0] >= ANSWER]
+        answer[f"{name}_answers"] = len(points)
+        answer[f"{name}_mean"] = sum(points) / (len(points) * POINT) if points else None
+    answer |= {
+        "replies": summary.replies,
+        "one_touch": summary.state == RESOLVED_NOW and summary.replies == 1,
+        "negative": summary.negative,
+        "orphan": summary.orphans,
+        "events": sum(1 for _ in ticket.timeline),
+        "duplicate": copies,
+    }
+    return answer
+
+
+def _story(ticket: Ticket, events: list[AnyEvent]) -> list[Json]:
+    completed: dict[str, list[Json]] = defaultdict(list)
+    names = [*FLOWS, *MEASURES, *(name for name in SURVEYS for _ in range(3))]
+    for what, moment, labels, value, event_id in ticket.measurements():
+        found: Json = {"what": names[what], "moment": format_instant(moment), "labels": dict(zip(LABELS, labels, strict=True))}
+        if what >= ANSWER:
+            found["points"] = value / POINT
+        elif what >= FIRST_RESPONSE:
+            found["seconds"] = seconds(value)
+        completed[event_id].append(found)
+    story, told = [], set()
+    opening, skew = ticket.frame.opening, ticket.frame.skew
+    for event in sorted(events, key=order):
+        standing = ticket.timeline.find(event.rank, event.event_id) == event and (event.rank, event.event_id) not in told
+        told.add((event.rank, event.event_id)) if standing else None
+        notes = []
+        if not standing:
+            notes.append("a copy of an event that stands: ignored")
+        elif event is opening:
+            notes.append("the opening")
+        elif opening is None or event.at < opening.at - skew:
+            notes.append("older than the opening by more than the allowed skew" if opening else "no opening is known")
+        elif event.at < opening.at:
+            notes.append("dated before the opening: placed right after it")
+        if qualifies(event):
+            notes.append("a qualifying reply")
+        story.append(
+            {
+                "occurred_at": format_instant(event.at),
+                "topic": event.topic,
+                "event_id": event.event_id,
+                "stands": standing,
+                "notes": notes,
+                "completes": [m for m in completed[event.event_id] if standing and _completes(event, m["what"])],
+            }
+        )
+    return story
+
+
+def _completes(event: AnyEvent, what: str) -> bool:
+    """Whether an event of this topic can complete this; ids are unique within a topic only."""
+    return what in _COMPLETED_BY[event.topic]
+
+
+_COMPLETED_BY: Final = {
+    "ticket-opened": ("opened", "reopened"),
+    "ticket-updated": (),
+    "customer-replied": (),
+    "agent-replied": ("first_response", "response"),
+    "ticket-resolved": ("resolved", "reopened", "first_resolution", "resolution"),
+    "survey-answered": SURVEYS,
+}

@@ -1,0 +1,104 @@
+"""Tallies: the cumulative numbers of a process.
+
+They start at zero, never go down, and are shared by all partitions of a worker. A measurement is counted when it
+is first made, if its moment is recent (``Rules.live_lag``): history and backfill move the live values only.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Literal
+
+from cxstream.core.pane import (
+    ANSWER,
+    BOUNDS,
+    CATEGORIES,
+    FIRST_RESOLUTION,
+    FIRST_RESPONSE,
+    FLOWS,
+    MEASURES,
+    SECOND,
+    SURVEYS,
+)
+from cxstream.core.rolling import Group, grouping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cxstream.core.measure import Measurement
+    from cxstream.core.rules import Rules
+
+Result = Literal["applied", "duplicate", "late", "orphan", "invalid"]
+RESULTS: Final[tuple[Result, ...]] = ("applied", "duplicate", "late", "orphan", "invalid")
+"""What became of a record; each record has one result."""
+
+DELAY_BOUNDS: Final[tuple[int, ...]] = (
+    5, 10, 20, 50, 100, 250, 500, SECOND, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 3_600_000, 86_400_000
+)  # fmt: skip
+"""Upper bounds (inclusive) of the buckets of the delay of an event, ms."""
+
+
+class Histogram:
+    """Counts per bucket (not cumulative, beyond the last bound at the end) and the sum, ms."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[int, ...] = BOUNDS) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0
+
+    def observe(self, value: int, times: int = 1) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times
+
+
+class Tally:
+    """All cumulative numbers of a worker."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._group = grouping(rules.labels)
+        self._lag = rules.live_lag
+        self.results: Counter[tuple[str, Result]] = Counter()
+        """Records by topic and result."""
+        self.letters: Counter[tuple[str, str]] = Counter()
+        """Dead letters by topic and reason."""
+        self.misplaced: Counter[str] = Counter()
+        """By topic, the records whose key does not belong to their partition."""
+        self.newest: dict[str, int] = {}
+        """By source, the latest time of an event, ms."""
+        self.delays: dict[str, Histogram] = {}
+        """By topic, processing time minus event time."""
+        self.measures: dict[tuple[str, Group], Histogram] = {}
+        self.flows: Counter[tuple[str, Group]] = Counter()
+        self.answers: Counter[tuple[str, str, Group]] = Counter()
+        """By survey, category and labels."""
+
+    def count(self, fresh: Iterable[Measurement], now: int) -> None:
+        """Count measurements that have been made for the first time."""
+        horizon = now - self._lag
+        for what, moment, labels, value, _ in fresh:
+            if moment < horizon or what == FIRST_RESOLUTION:
+                continue
+            group = self._group(labels)
+            if what < FIRST_RESPONSE:
+                self.flows[FLOWS[what], group] += 1
+            elif what < ANSWER:
+                key = (MEASURES[what - FIRST_RESPONSE], group)
+                histogram = self.measures.get(key)
+                if histogram is None:
+                    histogram = self.measures[key] = Histogram()
+                histogram.observe(value)
+            else:
+                survey, category = divmod(what - ANSWER, 3)
+                name = SURVEYS[survey]
+                self.answers[name, CATEGORIES[name][category], group] += 1
+
+    def delayed(self, topic: str, delay: int) -> None:
+        """Count the delay of an event, ms; a time ahead of ours counts as none."""
+        histogram = self.delays.get(topic)
+        if histogram is None:
+            histogram = self.delays[topic] = Histogram(DELAY_BOUNDS)
+        histogram.observe(max(delay, 0))

@@ -1,0 +1,188 @@
+"""A timeline: the events of a ticket in pages, in the order (at, rank, event_id).
+
+A page is the unit that is stored and refolded. Nearly all tickets have one; a long one grows by pages, so that an
+event costs the rewriting of its page, not of the ticket.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from cxstream.core.measure import State, Yield
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cxstream.core.event import AnyEvent
+
+PAGE_EVENTS: Final = 64
+"""Events of a full page: large enough that nearly all tickets have one, small enough to refold in 100 us."""
+
+Order = tuple[int, int, str]
+
+
+def order(event: AnyEvent) -> Order:
+    """The order in which events are kept: by time, then topic, then id."""
+    return (event.at, event.rank, event.event_id)
+
+
+class Page:
+    """A stored stretch of events, and what the fold of it needs and gives."""
+
+    __slots__ = ("dirty", "entry", "events", "number", "out", "stored")
+
+    def __init__(self, number: int, events: list[AnyEvent], *, stored: bool = False) -> None:
+        self.number = number
+        """0 for the earliest page; it also says how many numbers are in use."""
+        self.events = events
+        self.entry = State()
+        """The state in which the fold enters the page, where a section begins with it."""
+        self.out: Yield | None = None
+        """What the section that ends with this page puts out."""
+        self.dirty = not stored
+        self.stored = stored
+
+
+def _first(page: Page) -> Order:
+    return order(page.events[0])
+
+
+class Timeline:
+    """The pages of a ticket; none before the first event, and no page is ever empty."""
+
+    __slots__ = ("_index", "freed", "pages")
+
+    def __init__(self, pages: Iterable[tuple[int, list[AnyEvent]]] = ()) -> None:
+        self.pages = sorted((Page(n, events, stored=True) for n, events in pages if events), key=_first)
+        self.freed: list[int] = []
+        """Numbers of stored pages that are no longer needed."""
+        self._index: dict[tuple[int, str], AnyEvent] | None = None
+
+    def __iter__(self) -> Iterator[AnyEvent]:
+        return chain.from_iterable(page.events for page in self.pages)
+
+    def __bool__(self) -> bool:
+        return bool(self.pages)
+
+    @property
+    def last_at(self) -> int:
+        """The time of the latest event, ms."""
+        return self.pages[-1].events[-1].at
+
+    def find(self, rank: int, event_id: str) -> AnyEvent | None:
+        """The copy of an event that stands."""
+        if self._index is not None:
+            return self._index.get((rank, event_id))
+        for page in self.pages:
+            for event in page.events:
+                if event.event_id == event_id and event.rank == rank:
+                    return event
+        return None
+
+    def append(self, event: AnyEvent) -> bool:
+        """Put an event that comes last at the end; whether a new page had to be begun for it."""
+        page = self.pages[-1]
+        full = len(page.events) >= PAGE_EVENTS
+        if full:
+            self._begin(len(self.pages), [event])
+        else:
+            page.events.append(event)
+            page.dirty = True
+        if self._index is not None:
+            self._index[event.rank, event.event_id] = event
+        return full
+
+    def put(self, event: AnyEvent) -> int:
+        """Put an event in its place, in a page that is halved if it gets too full; the index of that page."""
+        if not self.pages:
+            self._begin(0, [event])
+            return 0
+        index = max(bisect_right(self.pages, order(event), key=_first) - 1, 0)
+        page = self.pages[index]
+        page.events.insert(bisect_left(page.events, order(event), key=order), event)
+        page.dirty = True
+        if self._index is not None:
+            self._index[event.rank, event.event_id] = event
+        if len(page.events) > PAGE_EVENTS:
+            half = len(page.events) // 2
+            upper = page.events[half:]
+            del page.events[half:]
+            self._begin(index + 1, upper)
+        return index
+
+    def take_out(self, event: AnyEvent) -> None:
+        """Remove a copy that stands no longer."""
+        index = bisect_right(self.pages, order(event), key=_first) - 1
+        page = self.pages[index]
+        del page.events[bisect_left(page.events, order(event), key=order)]
+        page.dirty = True
+        if self._index is not None:
+            del self._index[event.rank, event.event_id]
+        if page.events:
+            return
+        del self.pages[index]
+        if page.number == 0 and self.pages:
+            heir = self.pages[0]
+            heir.number, page.number, heir.dirty = 0, heir.number, True
+        if self.pages:
+            self.freed.append(page.number)
+
+    def mend(self, precedes: Callable[[AnyEvent, AnyEvent], bool]) -> None:
+        """Index the pages of a long ticket; lay them out anew if a write of several was cut off between them."""
+        if len(self.pages) <= 1:
+            return
+        standing: dict[tuple[int, str], AnyEvent] = {}
+        for event in self:
+            other = standing.get((event.rank, event.event_id))
+            if other is None or precedes(event, other):
+                standing[event.rank, event.event_id] = event
+        ends = [order(page.events[-1]) for page in self.pages]
+        if len(standing) == sum(len(page.events) for page in self.pages) and all(
+            end < _first(page) for end, page in zip(ends, self.pages[1:], strict=False)
+        ):
+            self._index = standing
+            return
+        events = sorted(standing.values(), key=order)
+        used = [page.number for page in self.pages]
+        self.pages, self._index = [], None
+        for start in range(0, len(events), PAGE_EVENTS):
+            number = max(used) + len(self.pages) if start else 0
+            self.pages.append(Page(number, events[start : start + PAGE_EVENTS]))
+        self.freed += [number for number in used if number]
+        if len(self.pages) > 1:
+            self._index = standing
+
+    def _begin(self, index: int, events: list[AnyEvent]) -> None:
+        if not self.pages:
+            self.pages.append(Page(0, events))
+            return
+        self.pages[0].dirty = True  # it says how many there are
+        self.pages.insert(index, Page(max(page.number for page in self.pages) + 1, events))
+        if self._index is None:
+            self._index = {(event.rank, event.event_id): event for event in self}
+
+    # -- sections: the pages that must be folded together
+
+    def section(self, index: int, opening: int | None) -> tuple[int, int]:
+        """First and last of the pages that must be folded together with this one.
+
+        Pages share a section if an instant lies on both sides of their border, or if both begin before the opening.
+        """
+        first = last = index
+        while first and self._joined(first - 1, opening):
+            first -= 1
+        while last + 1 < len(self.pages) and self._joined(last, opening):
+            last += 1
+        return first, last
+
+    def _joined(self, index: int, opening: int | None) -> bool:
+        at = self.pages[index + 1].events[0].at
+        return at == self.pages[index].events[-1].at or (opening is not None and at <= opening)
+
+    def between(self, first: int, last: int) -> list[AnyEvent]:
+        """The events of the pages from ``first`` to ``last``."""
+        if first == last:
+            return self.pages[first].events
+        return list(chain.from_iterable(page.events for page in self.pages[first : last + 1]))
