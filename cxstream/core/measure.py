@@ -79,8 +79,6 @@ class Resolution(msgspec.Struct, gc=False):
     event_id: str
     labels: Labels
     void: bool
-    negative: bool
-    """It has been counted as negative already, as the first resolution."""
 
 
 class State(msgspec.Struct, gc=False):
@@ -293,27 +291,21 @@ def _resolve(event: Resolved, moment: int, labels: Labels, frame: Frame, state: 
         out.measurements.append((REOPENED, moment, labels, 0, event.event_id))
         out.reopened += 1
     out.measurements.append((RESOLVED, moment, labels, 0, event.event_id))
+    taken = event.at - frame.opening.at  # type: ignore[union-attr]
+    out.negative += taken < 0
     void = event.outcome in VOID_OUTCOMES
-    negative = False
     if not void and not state.first_resolved:
         state.first_resolved = True
-        taken = event.at - frame.opening.at  # type: ignore[union-attr]
-        if taken < 0:
-            negative = True
-            out.negative += 1
-        else:
+        if taken >= 0:
             out.measurements.append((FIRST_RESOLUTION, moment, labels, taken, event.event_id))
     state.resolved = True
     state.wait = None
-    state.resolution = Resolution(moment, event.at, event.event_id, labels, void, negative)
+    state.resolution = Resolution(moment, event.at, event.event_id, labels, void)
 
 
-def conclude(frame: Frame, state: State) -> tuple[Measurement | None, bool]:
-    """The resolution time of a ticket that is resolved now, and whether it is one more negative."""
+def conclude(frame: Frame, state: State) -> Measurement | None:
+    """The resolution time of a ticket that is resolved now."""
     last = state.resolution
-    if frame.opening is None or last is None or not state.resolved or last.void:
-        return None, False
-    taken = last.at - frame.opening.at
-    if taken < 0:
-        return None, not last.negative
-    return (RESOLUTION, last.moment, last.labels, taken, last.event_id), False
+    if frame.opening is None or last is None or not state.resolved or last.void or last.at < frame.opening.at:
+        return None
+    return (RESOLUTION, last.moment, last.labels, last.at - frame.opening.at, last.event_id)

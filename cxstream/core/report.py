@@ -84,7 +84,7 @@ class Batch:
             duplicate += copies
             total += copies + sum(1 for _ in ticket.timeline)
         answer: Json = {
-            "at": None if now is None else format_instant(now),
+            "at": None if now is None else whole_second(now),
             "events": {
                 "total": total,
                 "duplicate": duplicate,
@@ -127,6 +127,11 @@ class Batch:
         for ticket, copies in batch.standing(at):
             return {**row(ticket, copies), "events": _story(ticket, [e for e in events if at is None or e.at <= at])}
         return None
+
+
+def whole_second(at: int) -> str:
+    """An instant, without needless milliseconds."""
+    return format_instant(at).replace(".000Z", "Z")
 
 
 def tickets(counts: Counts) -> Json:

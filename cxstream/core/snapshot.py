@@ -8,7 +8,7 @@ from cxstream.core.answer import Json, buckets, of_cell, seconds
 from cxstream.core.counts import Counts
 from cxstream.core.instant import format_instant
 from cxstream.core.pane import AGE_BOUNDS, MEASURES, SURVEYS, Cell
-from cxstream.core.report import tickets
+from cxstream.core.report import tickets, whole_second
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,7 +37,7 @@ def snapshot(ledgers: Collection[Ledger], rules: Rules, now: int) -> Json:
             other = backlog.get(group)
             backlog[group] = row if other is None else other.plus(row)
     whole = of_cell(retained)
-    at = format_instant(now)
+    at = whole_second(now)
     return {
         "at": at,
         "now": at,

@@ -23,7 +23,7 @@ NO_EVENTS, UNKNOWN, AWAITING, IN_PROGRESS, RESOLVED_NOW, VOID = range(6)
 """States of a ticket; ``UNKNOWN`` has events but no opening."""
 
 class Summary(NamedTuple):
-    """What a ticket counts as now; of a void ticket only ``state`` and ``orphans`` say anything."""
+    """What a ticket counts as now; of a void ticket only the state says anything."""
 
     state: int
     labels: Labels
@@ -311,7 +311,7 @@ class Ticket:
 
     def _settle(self) -> None:
         """The resolution in force, and the summary."""
-        self._end, negative = conclude(self.frame, self._state)
+        self._end = conclude(self.frame, self._state)
         if not self.timeline:
             self.summary = NOTHING
             return
@@ -322,13 +322,13 @@ class Ticket:
             return
         if state.resolved and state.resolution is not None:
             if state.resolution.void:
-                self.summary = Summary(VOID, labels, orphans=sums.orphans)
+                self.summary = Summary(VOID, labels)
                 return
             now = RESOLVED_NOW
         else:
             now = AWAITING if opening.opened_by == "customer" and state.last_reply is None else IN_PROGRESS
         self.summary = Summary(
-            now, labels, opening.at, sums.reopened, sums.replies, sums.negative + negative, sums.orphans
+            now, labels, opening.at, sums.reopened, sums.replies, sums.negative, sums.orphans
         )
 
 
@@ -339,5 +339,7 @@ def _difference(old: list[Measurement], new: list[Measurement]) -> tuple[list[Me
         if a != b:
             break
         start += 1
+    if start == len(old):
+        return [], new[start:]
     before, after = Counter(old[start:]), Counter(new[start:])
     return list((before - after).elements()), list((after - before).elements())

@@ -1,0 +1,151 @@
+"""Instants and durations: whole milliseconds, since 1970 UTC.
+
+Text is RFC 3339 and nothing wider: a date, a time and an offset, no leap second, no week dates. The parts that
+events have in common (days, clock times, offsets) are looked up in tables, so that the usual spellings cost no
+calendar arithmetic.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from math import isfinite
+from typing import Final
+
+from cxstream.core.window import UNITS
+
+_SECOND: Final = UNITS["s"]
+_MINUTE: Final = UNITS["m"]
+_HOUR: Final = UNITS["h"]
+_DAY: Final = UNITS["d"]
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+
+FIRST: Final = (date.min.toordinal() - _EPOCH_DAY) * _DAY
+"""0001-01-01T00:00:00.000Z, the first instant that can be written."""
+LAST: Final = (date.max.toordinal() - _EPOCH_DAY + 1) * _DAY - 1
+"""9999-12-31T23:59:59.999Z, the last instant that can be written."""
+MILLISECONDS_FROM: Final = 100_000_000_000
+"""Numbers from here on are milliseconds, below it seconds (until the year 5138)."""
+
+_MOST_REMEMBERED: Final = 4_096  # entries of a table that fills up with what is read: 11 years of days, 0.5 MB
+_LONGEST_ENDING: Final = len(".123+01:00")  # longer fractions are too many to remember
+
+_RFC3339: Final = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]"
+    r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
+    r"(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+)
+_DURATION: Final = re.compile(r"([0-9]{1,9})([smhd])")
+
+_days: Final[dict[str, int]] = {}  # "2026-03-02" -> ms
+_CLOCKS: Final = {f"T{h:02}:{m:02}": h * _HOUR + m * _MINUTE for h in range(24) for m in range(60)}
+_SECONDS: Final = {f":{s:02}": s * _SECOND for s in range(60)}
+_endings: Final[dict[str, int]] = {"Z": 0}  # ".123+01:00" -> ms
+
+
+class BeyondCalendarError(ValueError):
+    """A number, or an offset, leads past the year 9999: a time, but none that can be written."""
+
+
+def parse_instant(value: str | float) -> int:
+    """Milliseconds of RFC 3339 text, or of epoch seconds (milliseconds from 10^11 on); fractions are cut.
+
+    Raises ``ValueError`` for what is no time, ``BeyondCalendarError`` for what lies after the year 9999.
+    """
+    if isinstance(value, str):
+        try:
+            # The four parts of 2026-03-02|T10:00|:00|.123Z; a table only ever holds what is valid.
+            return _days[value[:10]] + _CLOCKS[value[10:16]] + _SECONDS[value[16:19]] + _endings[value[19:]]
+        except KeyError:
+            return _within(_parse_text(value))
+    return _within(_parse_number(value))
+
+
+def _within(instant: int) -> int:
+    if instant > LAST:
+        message = "after the year 9999"
+        raise BeyondCalendarError(message)
+    if instant < FIRST:
+        message = "before the year 1"
+        raise ValueError(message)
+    return instant
+
+
+def _parse_text(text: str) -> int:
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        message = "no RFC 3339 time with an offset, such as 2026-03-02T10:00:00Z"
+        raise ValueError(message)
+    year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = match.groups()
+    try:
+        midnight = (date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY) * _DAY
+    except ValueError:
+        message = "no day of the calendar"
+        raise ValueError(message) from None
+    ending = int(fraction[:3].ljust(3, "0")) if fraction else 0
+    if sign:
+        offset = int(offset_hours) * _HOUR + int(offset_minutes) * _MINUTE
+        ending += -offset if sign == "+" else offset
+    # Instants at the edges of the calendar must be checked each time, so their days are not remembered.
+    if 1 < int(year) < date.max.year:
+        _remember(_days, text[:10], midnight)
+    if len(text) - 19 <= _LONGEST_ENDING:
+        _remember(_endings, text[19:], ending)
+    return midnight + int(hour) * _HOUR + int(minute) * _MINUTE + int(second) * _SECOND + ending
+
+
+def _remember(table: dict[str, int], text: str, value: int) -> None:
+    if len(table) >= _MOST_REMEMBERED:
+        table.clear()
+    table[text] = value
+
+
+def _parse_number(number: float) -> int:
+    if isinstance(number, int):
+        return number if abs(number) >= MILLISECONDS_FROM else number * _SECOND
+    if not isfinite(number):
+        message = "no finite number"
+        raise ValueError(message)
+    exact = Decimal(repr(number))  # 1772445600.123 is .123, though the nearest binary fraction lies below it
+    if abs(number) < MILLISECONDS_FROM:
+        exact *= _SECOND
+    whole = int(exact)
+    return whole - 1 if exact < whole else whole
+
+
+def format_instant(instant: int) -> str:
+    """``2026-03-02T09:00:00.000Z``."""
+    day, rest = divmod(instant, _DAY)
+    rest, millisecond = divmod(rest, _SECOND)
+    minutes, second = divmod(rest, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{_day_text(day)}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z"
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _day_text(day: int) -> str:
+    return date.fromordinal(day + _EPOCH_DAY).isoformat()
+
+
+def parse_duration(text: str) -> int:
+    """Milliseconds of ``15s``, ``5m``, ``36h`` or ``30d``; raises ``ValueError`` with the remedy in its text."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        message = f"{text!r} is no duration: write a whole number and s, m, h or d, such as 15s, 5m, 36h or 30d"
+        raise ValueError(message)
+    return int(match[1]) * UNITS[match[2]]
+
+
+def format_duration(duration: int) -> str:
+    """The shortest spelling that :func:`parse_duration` reads back; what is no whole second shows its decimals."""
+    seconds, millisecond = divmod(abs(duration), _SECOND)
+    sign = "-" if duration < 0 else ""
+    if millisecond:
+        return f"{sign}{seconds}.{millisecond:03}s".replace("00s", "s").replace("0s", "s")
+    if not seconds:
+        return "0s"
+    unit = next(unit for unit in ("d", "h", "m", "s") if duration % UNITS[unit] == 0)
+    return f"{sign}{abs(duration) // UNITS[unit]}{unit}"
