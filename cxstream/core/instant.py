@@ -144,7 +144,7 @@ def format_duration(duration: int) -> str:
     seconds, millisecond = divmod(abs(duration), _SECOND)
     sign = "-" if duration < 0 else ""
     if millisecond:
-        return f"{sign}{seconds}.{millisecond:03}s".replace("00s", "s").replace("0s", "s")
+        return f"{sign}{seconds}.{millisecond:03}".rstrip("0") + "s"
     if not seconds:
         return "0s"
     unit = next(unit for unit in ("d", "h", "m", "s") if duration % UNITS[unit] == 0)

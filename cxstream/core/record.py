@@ -88,7 +88,8 @@ def changes(key: bytes, ticket: Ticket) -> Rows:
         record = Record(FORMAT, ticket.arrived, count if page.number == 0 else 0, page.events)
         rows.append((page_key(key, page.number), _encode(record)))
         page.dirty, page.stored = False, True
-    rows += [(page_key(key, number), None) for number in timeline.freed]
+    used = {page.number for page in timeline.pages} if timeline.freed else ()
+    rows += [(page_key(key, number), None) for number in timeline.freed if number not in used]
     timeline.freed.clear()
     return rows
 

@@ -239,7 +239,8 @@ class Ticket:
 
     def _fold_section(self, first: int, last: int) -> tuple[Yield, State]:
         pages = self.timeline.pages
-        state = pages[first].entry.copy()
+        entry = pages[first].entry
+        state = State() if entry is None else entry.copy()
         out = fold(self.timeline.between(first, last), self.frame, state, first=first == 0)
         for page in pages[first:last]:
             page.out = None
@@ -282,11 +283,10 @@ class Ticket:
             if last + 1 == len(pages):
                 self._state = state
                 break
-            following = self._section(last + 1)
-            if pages[last + 1].entry == state and pages[following[1]].out is not None:
+            if pages[last + 1].entry == state:
                 break
             pages[last + 1].entry = state
-            first, last = following
+            first, last = self._section(last + 1)
         for key in keys:
             if key in self._answers:
                 old.append(self._answers[key])

@@ -10,12 +10,11 @@ from bisect import bisect_left, bisect_right
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from cxstream.core.measure import State, Yield
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from cxstream.core.event import AnyEvent
+    from cxstream.core.measure import State, Yield
 
 PAGE_EVENTS: Final = 64
 """Events of a full page: large enough that nearly all tickets have one, small enough to refold in 100 us."""
@@ -37,8 +36,8 @@ class Page:
         self.number = number
         """0 for the earliest page; it also says how many numbers are in use."""
         self.events = events
-        self.entry = State()
-        """The state in which the fold enters the page, where a section begins with it."""
+        self.entry: State | None = None
+        """The state in which the fold enters the page, where a section begins with it; ``None`` if not yet folded."""
         self.out: Yield | None = None
         """What the section that ends with this page puts out."""
         self.dirty = not stored
