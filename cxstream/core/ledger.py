@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _HOT: Final = 2_000
 """Tickets kept decoded although nothing of them is waiting to be written: about 10 MB."""
 
+_LONG: Final = 8
+"""Pages from which on a ticket is always kept decoded, so that no event pays for reading them all."""
+
 _FINAL: Final = (RESOLVED_NOW, VOID, UNKNOWN)
 """States in which a ticket may be forgotten."""
 
@@ -72,7 +75,7 @@ class Ledger:
                 self._follow(Summary(0, ticket.summary.labels), ticket.summary)
                 self._see(ticket.last_at)
                 self._schedule(key, ticket)
-                if len(ticket.timeline.pages) > 1:
+                if len(ticket.timeline.pages) > _LONG:
                     self._long[key] = ticket
             if done % chunk == 0:
                 yield done
@@ -171,7 +174,7 @@ class Ledger:
         self._removed[key] = ticket
 
     def _keep(self, key: bytes, ticket: Ticket) -> None:
-        if len(ticket.timeline.pages) > 1:
+        if len(ticket.timeline.pages) > _LONG:
             self._long[key] = ticket
             self._hot.pop(key, None)
             return

@@ -2,7 +2,7 @@
 
 A :class:`Cell` holds whole numbers only (counts, milliseconds, billionths of a survey's scale), so adding and
 taking out are exact and the order of additions cannot matter: ``zero`` is ``Cell()``, ``a + b == b + a``,
-``(a + b) - b == a``. Empty slots are left out, so a cell that holds nothing is falsy.
+``(a + b) - b == a``. A merge leaves no empty slots behind, so a total that holds nothing is falsy.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class Cell(dict[int, int]):
             slot = base + 3 + bisect_left(points, value)
             total = base + 4 + len(points)
         self[slot] = get(slot, 0) + sign
-        self[total] = get(total, 0) + sign * value
+        if value:
+            self[total] = get(total, 0) + sign * value
 
     def merge(self, other: Cell, sign: int = 1) -> None:
         """Add or take out a whole cell; slots that come to nothing disappear."""

@@ -17,6 +17,8 @@ from cxstream.core.ticket import Ticket
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cxstream.core.timeline import Page
+
 FORMAT: Final = 1
 """Version of the format; a higher one is not read."""
 
@@ -81,17 +83,22 @@ def changes(key: bytes, ticket: Ticket) -> Rows:
     timeline = ticket.timeline
     dirty = [page for page in timeline.pages if page.dirty]
     if len(dirty) > 1:
-        dirty.sort(key=lambda page: page.stored)
+        dirty.sort(key=_turn)
     count = max(page.number for page in timeline.pages) + 1 if len(timeline.pages) > 1 else 1
     rows: Rows = []
     for page in dirty:
         record = Record(FORMAT, ticket.arrived, count if page.number == 0 else 0, page.events)
         rows.append((page_key(key, page.number), _encode(record)))
         page.dirty, page.stored = False, True
-    used = {page.number for page in timeline.pages} if timeline.freed else ()
-    rows += [(page_key(key, number), None) for number in timeline.freed if number not in used]
+    rows += [(page_key(key, number), None) for number in timeline.freed]
     timeline.freed.clear()
     return rows
+
+
+def _turn(page: Page) -> int:
+    if page.number == 0:
+        return 1
+    return 2 if page.stored else 0
 
 
 def removal(key: bytes, ticket: Ticket) -> Rows:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from cxstream.core.event import AnyEvent
     from cxstream.core.measure import State, Yield
 
-PAGE_EVENTS: Final = 64
-"""Events of a full page: large enough that nearly all tickets have one, small enough to refold in 100 us."""
+PAGE_EVENTS: Final = 16
+"""Events of a full page: most tickets need one, and on a long one an event rewrites no more than on a short one."""
 
 Order = tuple[int, int, str]
 
@@ -158,7 +158,8 @@ class Timeline:
             self.pages.append(Page(0, events))
             return
         self.pages[0].dirty = True  # it says how many there are
-        self.pages.insert(index, Page(max(page.number for page in self.pages) + 1, events))
+        used = max(chain((page.number for page in self.pages), self.freed))  # a freed number may still hold events
+        self.pages.insert(index, Page(used + 1, events))
         if self._index is None:
             self._index = {(event.rank, event.event_id): event for event in self}
 

@@ -1,0 +1,290 @@
+"""Reading: bytes as they come from Kafka, or lines of a file, as facts.
+
+The usual spellings are read by pydantic in one go. Whatever that does not take, or leaves in doubt, is read a second
+time with care: CloudEvents are unwrapped, other spellings mended, and what then is no event is refused with
+the weightiest reason.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from cxstream.core import event
+from cxstream.core.cloudevents import TOPIC_OF_TYPE, TYPE_OF_TOPIC, announced, unwrap
+from cxstream.core.document import LARGEST, read_document, without_frame
+from cxstream.core.identity import canonical, fingerprint
+from cxstream.core.instant import format_instant, parse_instant
+from cxstream.core.models import PAYLOADS, SPELLINGS
+from cxstream.core.refusal import REASONS, Refused, UnknownTopic, show
+from cxstream.core.spelling import LONGEST, Hint, Meanings, Word, plain
+from cxstream.core.survey import classify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cxstream.core.cloudevents import Headers
+    from cxstream.core.document import Document
+
+__all__ = ["REASONS", "Message", "Refused", "UnknownTopic", "key_of", "read", "read_line"]
+
+Fields = dict[str, Any]
+"""The fields of a payload, each in a form its native type takes."""
+
+_WEIGHT: Final = ("missing_field", "wrong_type", "too_large", "bad_time", "unknown_survey", "bad_score", "future")
+"""Of several refusals the one whose reason comes first is given."""
+
+
+class Message(NamedTuple):
+    """An event and the ticket it belongs to."""
+
+    topic: str
+    """The canonical name, without the prefix or the name it has been given in the settings."""
+    source: str
+    ticket_id: str
+    event: event.AnyEvent
+
+
+def key_of(source: str, ticket_id: str) -> bytes:  # noqa: ARG001 - ids of several sources may be told apart one day
+    """The Kafka key under which to publish an event."""
+    return ticket_id.encode()
+
+
+def read(topic: str, value: bytes | None, key: bytes | None, headers: Headers = (), *, latest: int) -> Message:
+    """Read a Kafka record of a topic, given by its canonical name.
+
+    ``latest`` is the latest time an event may have, in ms. Raises :class:`Refused` for what is no event, and
+    :class:`UnknownTopic` for topics that have none of those read here.
+    """
+    message = None if headers and announced(headers) else _read_usual(topic, value, latest)
+    if message is None:
+        message = _read_carefully(topic, read_document(value), headers, latest)
+    name = message.ticket_id.encode()
+    if key != name and key != b"%b/%b" % (message.source.encode(), name):
+        raise _key_mismatch(key, message)
+    return message
+
+
+def read_line(line: bytes, *, latest: int) -> Message:
+    """Read a line of a file: a JSON object with ``topic``, or with a CloudEvents ``type``.
+
+    Raises :class:`Refused` for what is no event, and :class:`UnknownTopic` for events of other topics.
+    """
+    try:
+        topic = _decode_heading(line).topic
+    except msgspec.DecodeError:
+        topic = None
+    if isinstance(topic, str):
+        message = _read_usual(topic, line, latest)
+        if message is not None:
+            return message
+    document = read_document(line)
+    return _read_carefully(_topic_of(document), document, (), latest)
+
+
+class _Heading(msgspec.Struct):
+    """What of a line is looked at first."""
+
+    topic: Any = None
+
+
+_decode_heading: Final = msgspec.json.Decoder(_Heading).decode
+
+
+def _topic_of(document: Document) -> str:
+    topic = document.get("topic")
+    if topic in (None, ""):
+        type_ = document.get("type")
+        if type_ in (None, ""):
+            raise Refused("missing_field", "topic: neither it nor the type of a CloudEvent is there")
+        topic = TOPIC_OF_TYPE.get(type_, type_) if isinstance(type_, str) else type_
+    if not isinstance(topic, str):
+        raise Refused("wrong_type", f"topic: {show(topic)} is no string")
+    return topic
+
+
+# -- the usual way
+
+
+def _read_usual(topic: str, value: bytes | None, latest: int) -> Message | None:
+    """The message, or ``None`` where it takes a closer look."""
+    validate = _VALIDATE.get(topic)
+    if validate is None:
+        raise UnknownTopic(topic)
+    if not value or len(value) > LARGEST:
+        return None
+    try:
+        return _message(topic, validate(value if value[0] else without_frame(value)).__dict__, latest)
+    except ValueError:  # of pydantic, or of a value that the native types do not check
+        return None
+
+
+_new: Final = tuple.__new__  # twice as fast as calling the class
+
+
+def _message(topic: str, fields: Fields, latest: int) -> Message:
+    """The message of validated fields.
+
+    Raises ``ValueError`` for what is no event or not in its one form, ``Refused`` for what is too far ahead.
+    """
+    ticket_id = fields["ticket_id"]
+    if ticket_id.__class__ is int:
+        ticket_id = str(ticket_id)
+    source = fields["source"] or event.DEFAULT_SOURCE
+    if not ticket_id or len(ticket_id) > LONGEST or "\0" in source:
+        raise ValueError
+    tags = fields["tags"]
+    facts = _FACTS[topic](
+        (
+            parse_instant(fields["occurred_at"]),
+            fields["event_id"] or "",
+            fields["team"] or None,
+            _channel[fields["channel"]],
+            _priority[fields["priority"]],
+            _kind[fields["kind"]],
+            fields["agent_id"] or None,
+            fields["customer_id"] or None,
+            (tuple(filter(None, tags)) or None) if tags else None,
+        ),
+        fields,
+    )
+    if facts.at > latest:
+        raise _future(facts.at)
+    if not facts.event_id:
+        facts.event_id = fingerprint(canonical(source, ticket_id, facts))
+    return _new(Message, (topic, source, ticket_id, facts))
+
+
+def _opened(common: tuple[Any, ...], fields: Fields) -> event.Opened:
+    return event.Opened(
+        *common,
+        opened_by=_opened_by[fields["opened_by"]],
+        human_since=None if (at := fields["human_since"]) is None else parse_instant(at),
+        escalated_at=None if (at := fields["escalated_at"]) is None else parse_instant(at),
+    )
+
+
+def _updated(common: tuple[Any, ...], fields: Fields) -> event.Updated:
+    return event.Updated(*common, status=_status[fields["status"]], human_since=None if (at := fields["human_since"]) is None else parse_instant(at))
+
+
+def _customer_replied(common: tuple[Any, ...], _: Fields) -> event.CustomerReplied:
+    return event.CustomerReplied(*common)
+
+
+def _agent_replied(common: tuple[Any, ...], fields: Fields) -> event.AgentReplied:
+    return event.AgentReplied(
+        *common,
+        author=_author[fields["author"]],
+        public=fields["public"] is not False,
+        waiting_since=None if (at := fields["waiting_since"]) is None else parse_instant(at),
+    )
+
+
+def _resolved(common: tuple[Any, ...], fields: Fields) -> event.Resolved:
+    return event.Resolved(*common, automatic=fields["automatic"] is True, outcome=_outcome[fields["outcome"]])
+
+
+def _survey_answered(common: tuple[Any, ...], fields: Fields) -> event.SurveyAnswered:
+    scale_min, scale_max = fields["scale_min"], fields["scale_max"]
+    answer = event.SurveyAnswered(
+        *common,
+        survey=_survey[fields["survey"]],
+        score=_exact(fields["score"]),
+        survey_id=fields["survey_id"] or None,
+        scale_min=None if scale_min is None else _exact(scale_min),
+        scale_max=None if scale_max is None else _exact(scale_max),
+        higher_is_better=fields["higher_is_better"] is not False,
+    )
+    classify(answer.survey, answer.score, answer.scale_min, answer.scale_max, answer.higher_is_better)
+    return answer
+
+
+def _exact(number: float | Decimal) -> str:
+    if isinstance(number, float):
+        message = "perhaps not what was written: fractions are read with care"
+        raise ValueError(message)  # noqa: TRY004 - it is no wrong type
+    return plain(number)
+
+
+def _meanings(topic: str, name: str) -> Meanings:
+    spelling = SPELLINGS[topic][name]
+    assert isinstance(spelling, Word | Hint)
+    return spelling.meanings()
+
+
+_channel: Final = _meanings(event.Opened.topic, "channel")
+_priority: Final = _meanings(event.Opened.topic, "priority")
+_kind: Final = _meanings(event.Opened.topic, "kind")
+_opened_by: Final = _meanings(event.Opened.topic, "opened_by")
+_status: Final = _meanings(event.Updated.topic, "status")
+_author: Final = _meanings(event.AgentReplied.topic, "author")
+_outcome: Final = _meanings(event.Resolved.topic, "outcome")
+_survey: Final = _meanings(event.SurveyAnswered.topic, "survey")
+
+_REQUIRED: Final = {
+    payload.topic: frozenset(name for name, field in payload.model_fields.items() if field.is_required())
+    for payload in PAYLOADS
+}
+_VALIDATE: Final = {payload.topic: payload.__pydantic_validator__.validate_json for payload in PAYLOADS}
+_VALIDATE_MENDED: Final = {payload.topic: payload.__pydantic_validator__.validate_python for payload in PAYLOADS}
+_FACTS: Final[dict[str, Callable[[tuple[Any, ...], Fields], event.AnyEvent]]] = {
+    event.Opened.topic: _opened,
+    event.Updated.topic: _updated,
+    event.CustomerReplied.topic: _customer_replied,
+    event.AgentReplied.topic: _agent_replied,
+    event.Resolved.topic: _resolved,
+    event.SurveyAnswered.topic: _survey_answered,
+}
+
+
+# -- the careful way
+
+
+def _read_carefully(topic: str, document: Document, headers: Headers, latest: int) -> Message:
+    if topic not in _FACTS:
+        raise UnknownTopic(topic)
+    type_, document = unwrap(document, headers)
+    if type_ is not None and type_ != TYPE_OF_TOPIC[topic]:
+        raise Refused("wrong_type", f"type: {show(type_)} is not {TYPE_OF_TOPIC[topic]}, that of the topic")
+    mended = _mend(topic, document)
+    try:
+        return _message(topic, _VALIDATE_MENDED[topic](mended).__dict__, latest)
+    except ValueError as error:  # all else has been mended or refused
+        raise Refused("bad_score", f"score: {show(document.get('score'))} is {error}") from None
+
+
+def _mend(topic: str, document: Document) -> Document:
+    """The known fields that are there, each in a form its native type takes.
+
+    Raises the weightiest of the refusals.
+    """
+    mended: Document = {}
+    refusals: list[Refused] = []
+    for name, spelling in SPELLINGS[topic].items():
+        value = document.get(name)
+        if value is None or value == "":
+            if name in _REQUIRED[topic]:
+                refusals.append(Refused("missing_field", f"{name}: is missing"))
+            continue
+        try:
+            mended[name] = spelling.mend(value)
+        except Refused as refused:
+            refusals.append(Refused(refused.reason, f"{name}: {refused.message}"))
+    if refusals:
+        raise min(refusals, key=lambda refused: _WEIGHT.index(refused.reason))
+    return mended
+
+
+def _future(at: int) -> Refused:
+    return Refused("future", f"occurred_at: {format_instant(at)} is too far ahead of the clock: check the publisher's")
+
+
+def _key_mismatch(key: bytes | None, message: Message) -> Refused:
+    if not key:
+        return Refused("key_mismatch", "the record has no key: publish with the ticket id as key")
+    return Refused(
+        "key_mismatch",
+        f"key {show(key.decode(errors='replace'))} is not the ticket id {show(message.ticket_id)}, nor source/ticket_id",
+    )

@@ -1,0 +1,81 @@
+"""Windows against a naive sum over all measurements."""
+
+from __future__ import annotations
+
+import random
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxstream.core.measure import Measurement
+from cxstream.core.pane import FIRST_RESPONSE, OPENED, Cell
+from cxstream.core.rolling import Rolling, Totals
+from cxstream.core.rules import DAY, HOUR, Rules
+from cxstream.core.window import parse_windows
+
+RULES = Rules(windows=parse_windows("1h/1m,today/15m,week/1h,3d/2h"), timezone=ZoneInfo("America/New_York"))
+START = 1_762_000_000_000  # a day before the clocks go back in New York
+
+
+def naive(measurements: list[Measurement], now: int) -> Totals:
+    found: Totals = {}
+    for window in RULES.windows:
+        first, last = window.panes(now, RULES.timezone)
+        groups = found.setdefault(window.name, {})
+        for what, moment, labels, value, _ in measurements:
+            if first <= moment // window.step <= last:
+                groups.setdefault(labels[:2], Cell()).put(what, value)
+    return found
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_windows_equal_the_naive_sum_at_every_instant(seed: int) -> None:
+    rng = random.Random(seed)
+    rolling, now, held = Rolling(RULES, START), START, list[Measurement]()
+    for _ in range(60):
+        match rng.randrange(5):
+            case 0:
+                now += rng.choice((1, 60_000, HOUR, DAY, 30 * DAY))
+                rolling.advance(now)
+            case 1 if held:
+                taken = held.pop(rng.randrange(len(held)))
+                rolling.put(taken, -1)
+            case _:
+                moment = now - rng.choice((-2 * DAY, -60_000, 0, 1, HOUR, DAY, 8 * DAY)) + rng.randrange(-5_000, 5_000)
+                labels = (rng.choice("ab"), rng.choice("xy"), "none", "default", "none")
+                measurement = (rng.choice((OPENED, FIRST_RESPONSE)), moment, labels, rng.randrange(10**7), str(moment))
+                held.append(measurement)
+                rolling.put(measurement)
+        if rng.randrange(3) == 0:
+            assert rolling.totals() == naive(held, now)
+    later = now + rng.choice((0, 1, HOUR, DAY))
+    assert rolling.at(later) == naive(held, later)
+
+
+def test_the_clock_may_be_set_back() -> None:
+    rolling = Rolling(RULES, START)
+    measurement = (OPENED, START, ("a", "x", "none", "default", "none"), 0, "1")
+    rolling.put(measurement)
+    rolling.advance(START + 2 * HOUR)
+    rolling.advance(START)
+    assert rolling.totals() == naive([measurement], START)
+
+
+def test_windows_empty_with_no_event_arriving() -> None:
+    rolling = Rolling(RULES, START)
+    rolling.put((OPENED, START, ("a", "x", "none", "default", "none"), 0, "1"))
+    assert rolling.totals()["1h"]
+    rolling.advance(START + HOUR + 60_000)
+    assert not rolling.totals()["1h"]
+    assert rolling.totals()["3d"]
+    rolling.advance(START + 8 * DAY)
+    assert not any(rolling.totals().values())
+
+
+def test_an_instant_whose_panes_are_gone_is_refused() -> None:
+    rolling = Rolling(RULES, START)
+    rolling.advance(START + 30 * DAY)
+    with pytest.raises(ValueError, match="too long ago"):
+        rolling.at(START)
