@@ -1,11 +1,12 @@
 """CloudEvents 1.0: events in an envelope (structured mode), or with the envelope in headers (binary mode).
 
-The attributes ``id``, ``source``, ``time`` and ``subject`` stand in for ``event_id``, ``source``, ``occurred_at`` and
-``ticket_id`` where the data lacks them; the type must be that of the topic.
+The attributes ``id``, ``source``, ``time`` and ``subject`` stand in for ``event_id``, ``source``,
+``occurred_at`` and ``ticket_id`` where the data lacks them; the type must be that of the topic.
 """
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -22,13 +23,20 @@ Headers = Iterable[tuple[str, bytes | None]] | Mapping[str, bytes | None]
 
 SPECVERSION: Final = "1.0"
 TYPE_OF_TOPIC: Final = {topic: f"cxstream.{topic.replace('-', '.')}.v1" for topic in TOPICS}
-TOPIC_OF_TYPE: Final = {type_: topic for topic, type_ in TYPE_OF_TOPIC.items()}
 
 _FIELDS: Final = {"event_id": "id", "source": "source", "occurred_at": "time", "ticket_id": "subject"}
+_TYPE: Final = re.compile(r"cxstream\.([a-z]+(?:\.[a-z]+)+)\.v1")
 _ABSENT: Final = (None, "")
 _PREFIX: Final = "ce_"
 _CONTENT_TYPE: Final = "content-type"
 _STRUCTURED: Final = b"application/cloudevents"
+
+
+def topic_of(type_: str) -> str:
+    """The topic of ``cxstream.agent.replied.v1`` and the like, whether read here or not; else ``type_`` itself."""
+    match = _TYPE.fullmatch(type_)
+    return match[1].replace(".", "-") if match else type_
+
 
 def announced(headers: Headers) -> bool:
     """Whether the headers say that the record is a CloudEvent."""
@@ -78,9 +86,7 @@ def _fill(attributes: Mapping[str, Any], data: Document) -> tuple[Any, Document]
     if version not in (None, SPECVERSION):
         raise Refused("wrong_type", f"specversion: {show(version)} is not {SPECVERSION}")
     filled = {
-        field: attributes.get(attribute)
-        for field, attribute in _FIELDS.items()
-        if data.get(field) in _ABSENT
+        field: attributes.get(attribute) for field, attribute in _FIELDS.items() if data.get(field) in _ABSENT
     }
     return attributes.get("type"), data | filled
 

@@ -1,7 +1,8 @@
 """Identities: the canonical JSON of an event, and the id it gives an event that came without one.
 
-The canonical JSON is what is left of a message once spellings, defaults and unknown fields are taken away, so that a
-redelivery in any spelling is a duplicate. It also decides between copies that differ under one identity.
+The canonical JSON is what is left of a message once spellings, defaults and unknown fields are taken away, so
+that a redelivery in any spelling is a duplicate. It also decides between copies that differ under one
+identity.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def _write_time(instant: int) -> str:
     return f'"{format_instant(instant)}"'
 
 
-def _write_flag(flag: bool) -> str:  # noqa: FBT001 - a value, not an option
+def _write_flag(flag: bool) -> str:
     return "true" if flag else "false"
 
 
@@ -94,5 +95,5 @@ def _object(members: list[tuple[str, str]]) -> str:
 
 
 def fingerprint(text: str) -> str:
-    """The id of an event that came without one: the first half of the SHA-256 of its canonical JSON, in hex."""
+    """The id of an event that came without one: half the SHA-256 of its canonical JSON, in hex."""
     return sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]

@@ -1,8 +1,8 @@
 """Instants and durations: whole milliseconds, since 1970 UTC.
 
-Text is RFC 3339 and nothing wider: a date, a time and an offset, no leap second, no week dates. The parts that
-events have in common (hours, minutes and seconds, offsets) are looked up in tables, so that the usual spellings cost
-no calendar arithmetic.
+Text is RFC 3339 and nothing wider: a date, a time and an offset, no leap second, no week dates. The parts
+that events have in common (hours, minutes and seconds, offsets) are looked up in tables, so that the usual
+spellings cost no calendar arithmetic.
 """
 
 from __future__ import annotations
@@ -66,25 +66,21 @@ def parse_instant(value: str | float) -> int:
 
 def _within(instant: int) -> int:
     if instant > LAST:
-        message = "after the year 9999"
-        raise BeyondCalendarError(message)
+        raise BeyondCalendarError("after the year 9999")
     if instant < FIRST:
-        message = "before the year 1"
-        raise ValueError(message)
+        raise ValueError("before the year 1")
     return instant
 
 
 def _parse_text(text: str) -> int:
     match = _RFC3339.fullmatch(text)
     if match is None:
-        message = "no RFC 3339 time with an offset, such as 2026-03-02T10:00:00Z"
-        raise ValueError(message)
+        raise ValueError("no RFC 3339 time with an offset, such as 2026-03-02T10:00:00Z")
     year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = match.groups()
     try:
         days = date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY
     except ValueError:
-        message = "no day of the calendar"
-        raise ValueError(message) from None
+        raise ValueError("no day of the calendar") from None
     start = days * _DAY + int(hour) * _HOUR
     ending = int(fraction[:3].ljust(3, "0")) if fraction else 0
     if sign:
@@ -107,8 +103,7 @@ def _parse_number(number: float) -> int:
     if isinstance(number, int):
         return number if abs(number) >= MILLISECONDS_FROM else number * _SECOND
     if not isfinite(number):
-        message = "no finite number"
-        raise ValueError(message)
+        raise ValueError("no finite number")
     exact = Decimal(repr(number))  # 1772445600.123 is .123, though the nearest binary fraction lies below it
     if abs(number) < MILLISECONDS_FROM:
         exact *= _SECOND
@@ -131,16 +126,18 @@ def _day_text(day: int) -> str:
 
 
 def parse_duration(text: str) -> int:
-    """Milliseconds of ``15s``, ``5m``, ``36h`` or ``30d``; raises ``ValueError`` with the remedy in its text."""
+    """Milliseconds of ``15s``, ``5m``, ``36h`` or ``30d``; the ``ValueError`` it raises names the remedy."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        message = f"{text!r} is no duration: write a whole number and s, m, h or d, such as 15s, 5m, 36h or 30d"
+        message = (
+            f"{text!r} is no duration: write a whole number and s, m, h or d, such as 15s, 5m, 36h or 30d"
+        )
         raise ValueError(message)
     return int(match[1]) * UNITS[match[2]]
 
 
 def format_duration(duration: int) -> str:
-    """The shortest spelling that :func:`parse_duration` reads back; what is no whole second shows its decimals."""
+    """The shortest spelling that :func:`parse_duration` reads back; other than whole seconds with decimals."""
     seconds, millisecond = divmod(abs(duration), _SECOND)
     sign = "-" if duration < 0 else ""
     if millisecond:

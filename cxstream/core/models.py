@@ -1,4 +1,4 @@
-"""The events as publishers write them: the one definition from which events are read and the schemas generated.
+"""Models of the events as publishers write them: from them events are read and the schemas generated.
 
 Each field has a native type, which pydantic checks at full speed, and a spelling, which says what else may be
 written (see :mod:`cxstream.core.spelling`). Fields that are not listed are ignored.
@@ -30,7 +30,9 @@ _Label = Annotated[str | _AnyNumber | None, _first_match, spelling.Label()]
 _Tags = Annotated[list[str] | None, spelling.Tags()]
 _Time = Annotated[str | int | float, _first_match, spelling.Time()]
 _PastTime = Annotated[str | int | float | None, _first_match, spelling.PastTime()]
-_Number = int | InstanceOf[Decimal] | float  # of a document that is read with care Decimals, which pydantic would take for float
+_Number = (
+    int | InstanceOf[Decimal] | float
+)  # of a document that is read with care Decimals, which pydantic would take for float
 
 
 class Payload(BaseModel):
@@ -41,14 +43,16 @@ class Payload(BaseModel):
     topic: ClassVar[str]
     example: ClassVar[dict[str, Any]]
 
-    ticket_id: _TicketName = Field(description="The ticket, unique within its source; the record's Kafka key.")
+    ticket_id: _TicketName = Field(
+        description="The ticket, unique within its source; the record's Kafka key."
+    )
     occurred_at: _Time = Field(
-        description="When it happened in the helpdesk: RFC 3339 with an offset, or epoch seconds, or milliseconds "
-        "from 10^11 on. Cut to milliseconds."
+        description="When it happened in the helpdesk: RFC 3339 with an offset, or epoch seconds, or "
+        "milliseconds from 10^11 on. Cut to milliseconds."
     )
     event_id: _Text = Field(
         None,
-        description="The event, unique within source, topic and ticket. Without one, the content identifies the event.",
+        description="The event, unique within source, topic and ticket. Without one, the content identifies it.",
     )
     source: _SourceName = Field(None, description="Which helpdesk or account, for example zendesk/acme.")
     channel: Annotated[str | None, spelling.Hint(event.CHANNELS, other="other")] = Field(
@@ -59,7 +63,9 @@ class Payload(BaseModel):
     )
     team: _Text = Field(None, description="The queue or group the ticket is in.")
     agent_id: _Label = Field(None, description="The agent; what is neither text nor a number is dropped.")
-    customer_id: _Label = Field(None, description="The customer; what is neither text nor a number is dropped.")
+    customer_id: _Label = Field(
+        None, description="The customer; what is neither text nor a number is dropped."
+    )
     tags: _Tags = Field(None, description="Tags; what is no list of text is dropped.")
     kind: Annotated[str | None, spelling.Hint(event.KINDS)] = Field(
         None, description="What the ticket is about; anything else is dropped."
@@ -131,7 +137,9 @@ class AgentReplied(Payload):
     public: Annotated[bool | None, spelling.Flag(default=True)] = Field(
         None, description="Whether the customer can read it; internal notes are not public."
     )
-    waiting_since: _PastTime = Field(None, description="Time of the oldest customer message still unanswered.")
+    waiting_since: _PastTime = Field(
+        None, description="Time of the oldest customer message still unanswered."
+    )
 
 
 class TicketResolved(Payload):
@@ -146,10 +154,12 @@ class TicketResolved(Payload):
     }
 
     automatic: Annotated[bool | None, spelling.Flag(default=False)] = Field(
-        None, description="Done by a rule, not by a person; of a resolved ticket a confirmation without effect."
+        None,
+        description="Done by a rule, not by a person; of a resolved ticket a confirmation without effect.",
     )
     outcome: Annotated[str | None, spelling.Word(event.OUTCOMES, default="solved")] = Field(
-        None, description="How it ended; spam, duplicate, merged and deleted take the ticket out of all numbers."
+        None,
+        description="How it ended; spam, duplicate, merged and deleted take the ticket out of all numbers.",
     )
 
 
@@ -165,16 +175,20 @@ class SurveyAnswered(Payload):
         "score": 5,
     }
 
-    survey: Annotated[str, spelling.Word(SURVEYS, reason="unknown_survey")] = Field(description="The kind of survey.")
+    survey: Annotated[str, spelling.Word(SURVEYS, reason="unknown_survey")] = Field(
+        description="The kind of survey."
+    )
     score: Annotated[_Number, _first_match, spelling.Number()] = Field(
         description="The answer, within its scale; compared as the decimals written."
     )
     survey_id: _Text = Field(None, description="Tells surveys of one kind apart.")
     scale_min: Annotated[_Number | None, _first_match, spelling.Number()] = Field(
-        None, description="Lowest score possible; without it that of the survey's usual scale: csat 1, nps 0, ces 1."
+        None,
+        description="Lowest score possible; absent: that of the usual scale, csat 1, nps 0, ces 1.",
     )
     scale_max: Annotated[_Number | None, _first_match, spelling.Number()] = Field(
-        None, description="Highest score possible; without it that of the survey's usual scale: csat 5, nps 10, ces 7."
+        None,
+        description="Highest score possible; absent: that of the usual scale, csat 5, nps 10, ces 7.",
     )
     higher_is_better: Annotated[bool | None, spelling.Flag(default=True)] = Field(
         None, description="False where low scores are the good ones."

@@ -1,7 +1,7 @@
 """The partition of a key, as the default partitioner of the Java client chooses it (murmur2).
 
-aiokafka and kafkajs choose the same way, librdkafka with ``partitioner=murmur2_random``; so a ticket's events meet
-in one partition number of all topics, whoever publishes them.
+aiokafka and kafkajs choose the same way, librdkafka with ``partitioner=murmur2_random``; so a ticket's events
+meet in one partition number of all topics, whoever publishes them.
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
 """Reading: bytes as they come from Kafka, or lines of a file, as facts.
 
-The usual spellings are read by pydantic in one go. Whatever that does not take, or leaves in doubt, is read a second
-time with care: CloudEvents are unwrapped, other spellings mended, and what then is no event is refused with
-the weightiest reason.
+The usual spellings are read by pydantic in one go. Whatever that does not take, or leaves in doubt, is read a
+second time with care: CloudEvents are unwrapped, other spellings mended, and what then is no event is refused
+with the weightiest reason.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import msgspec
 
 from cxstream.core import event
-from cxstream.core.cloudevents import TOPIC_OF_TYPE, TYPE_OF_TOPIC, announced, unwrap
+from cxstream.core.cloudevents import TYPE_OF_TOPIC, announced, topic_of, unwrap
 from cxstream.core.document import LARGEST, read_document, without_frame
 from cxstream.core.identity import canonical, fingerprint
 from cxstream.core.instant import format_instant, parse_instant
@@ -23,6 +23,7 @@ from cxstream.core.survey import classify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from cxstream.core.cloudevents import Headers
     from cxstream.core.document import Document
@@ -32,7 +33,15 @@ __all__ = ["REASONS", "Message", "Refused", "UnknownTopic", "key_of", "read", "r
 Fields = dict[str, Any]
 """The fields of a payload, each in a form its native type takes."""
 
-_WEIGHT: Final = ("missing_field", "wrong_type", "too_large", "bad_time", "unknown_survey", "bad_score", "future")
+_WEIGHT: Final = (
+    "missing_field",
+    "wrong_type",
+    "too_large",
+    "bad_time",
+    "unknown_survey",
+    "bad_score",
+    "future",
+)
 """Of several refusals the one whose reason comes first is given."""
 
 
@@ -46,12 +55,14 @@ class Message(NamedTuple):
     event: event.AnyEvent
 
 
-def key_of(source: str, ticket_id: str) -> bytes:  # noqa: ARG001 - ids of several sources may be told apart one day
+def key_of(source: str, ticket_id: str) -> bytes:  # noqa: ARG001 - two keys are accepted
     """The Kafka key under which to publish an event."""
     return ticket_id.encode()
 
 
-def read(topic: str, value: bytes | None, key: bytes | None, headers: Headers = (), *, latest: int) -> Message:
+def read(
+    topic: str, value: bytes | None, key: bytes | None, headers: Headers | None = (), *, latest: int
+) -> Message:
     """Read a Kafka record of a topic, given by its canonical name.
 
     ``latest`` is the latest time an event may have, in ms. Raises :class:`Refused` for what is no event, and
@@ -59,7 +70,7 @@ def read(topic: str, value: bytes | None, key: bytes | None, headers: Headers = 
     """
     message = None if headers and announced(headers) else _read_usual(topic, value, latest)
     if message is None:
-        message = _read_carefully(topic, read_document(value), headers, latest)
+        message = _read_carefully(topic, read_document(value), headers or (), latest)
     name = message.ticket_id.encode()
     if key != name and key != b"%b/%b" % (message.source.encode(), name):
         raise _key_mismatch(key, message)
@@ -98,7 +109,7 @@ def _topic_of(document: Document) -> str:
         type_ = document.get("type")
         if type_ in (None, ""):
             raise Refused("missing_field", "topic: neither it nor the type of a CloudEvent is there")
-        topic = TOPIC_OF_TYPE.get(type_, type_) if isinstance(type_, str) else type_
+        topic = topic_of(type_) if isinstance(type_, str) else type_
     if not isinstance(topic, str):
         raise Refused("wrong_type", f"topic: {show(topic)} is no string")
     return topic
@@ -166,7 +177,11 @@ def _opened(common: tuple[Any, ...], fields: Fields) -> event.Opened:
 
 
 def _updated(common: tuple[Any, ...], fields: Fields) -> event.Updated:
-    return event.Updated(*common, status=_status[fields["status"]], human_since=None if (at := fields["human_since"]) is None else parse_instant(at))
+    return event.Updated(
+        *common,
+        status=_status[fields["status"]],
+        human_since=None if (at := fields["human_since"]) is None else parse_instant(at),
+    )
 
 
 def _customer_replied(common: tuple[Any, ...], _: Fields) -> event.CustomerReplied:
@@ -203,15 +218,12 @@ def _survey_answered(common: tuple[Any, ...], fields: Fields) -> event.SurveyAns
 
 def _exact(number: float | Decimal) -> str:
     if isinstance(number, float):
-        message = "perhaps not what was written: fractions are read with care"
-        raise ValueError(message)  # noqa: TRY004 - it is no wrong type
+        raise ValueError("perhaps not the decimals written")  # noqa: TRY004 - read with care, it is right
     return plain(number)
 
 
 def _meanings(topic: str, name: str) -> Meanings:
-    spelling = SPELLINGS[topic][name]
-    assert isinstance(spelling, Word | Hint)
-    return spelling.meanings()
+    return cast("Word | Hint", SPELLINGS[topic][name]).meanings()
 
 
 _channel: Final = _meanings(event.Opened.topic, "channel")
@@ -228,7 +240,9 @@ _REQUIRED: Final = {
     for payload in PAYLOADS
 }
 _VALIDATE: Final = {payload.topic: payload.__pydantic_validator__.validate_json for payload in PAYLOADS}
-_VALIDATE_MENDED: Final = {payload.topic: payload.__pydantic_validator__.validate_python for payload in PAYLOADS}
+_VALIDATE_MENDED: Final = {
+    payload.topic: payload.__pydantic_validator__.validate_python for payload in PAYLOADS
+}
 _FACTS: Final[dict[str, Callable[[tuple[Any, ...], Fields], event.AnyEvent]]] = {
     event.Opened.topic: _opened,
     event.Updated.topic: _updated,
@@ -278,13 +292,13 @@ def _mend(topic: str, document: Document) -> Document:
 
 
 def _future(at: int) -> Refused:
-    return Refused("future", f"occurred_at: {format_instant(at)} is too far ahead of the clock: check the publisher's")
+    return Refused(
+        "future", f"occurred_at: {format_instant(at)} is too far ahead of the clock: check the publisher's"
+    )
 
 
 def _key_mismatch(key: bytes | None, message: Message) -> Refused:
     if not key:
         return Refused("key_mismatch", "the record has no key: publish with the ticket id as key")
-    return Refused(
-        "key_mismatch",
-        f"key {show(key.decode(errors='replace'))} is not the ticket id {show(message.ticket_id)}, nor source/ticket_id",
-    )
+    found, wanted = show(key.decode(errors="replace")), show(message.ticket_id)
+    return Refused("key_mismatch", f"key {found} is not the ticket id {wanted}, nor source/ticket_id")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Group = tuple[str, ...]
 """Values of some of the labels, in the order in which the rules name them."""
 
+Range = tuple[int, int]
+"""First and last pane."""
+
 Totals = dict[str, dict[Group, Cell]]
 """Per window name and label set."""
 
@@ -93,13 +96,8 @@ class Rolling:
         if now // self._step != self._now // self._step:
             self._merge()
             ranges = self._panes_at(now)
-            for totals, window_range, (first, last) in zip(self._totals, self._ranges, ranges, strict=True):
-                old_first, old_last = window_range
-                if first < old_first or last < old_last:
-                    self._recount(totals, first, last)
-                else:
-                    self._shift(totals, old_first, min(first - 1, old_last), -1)
-                    self._shift(totals, max(old_last + 1, first), last, 1)
+            for totals, old, new in zip(self._totals, self._ranges, ranges, strict=True):
+                self._move(totals, old, new)
             self._ranges = ranges
             self._drop(self._oldest_at(now))
         self._now = now
@@ -117,11 +115,12 @@ class Rolling:
             raise ValueError(message)
         self._merge()
         found: Totals = {}
-        for window, (first, last) in zip(self._windows, ranges, strict=True):
-            self._recount(found.setdefault(window.name, {}), first, last)
+        for window, totals, old, new in zip(self._windows, self._totals, self._ranges, ranges, strict=True):
+            moved = found[window.name] = {group: Cell(cell) for group, cell in totals.items()}
+            self._move(moved, old, new)
         return found
 
-    def _panes_at(self, now: int) -> list[tuple[int, int]]:
+    def _panes_at(self, now: int) -> list[Range]:
         """Per window its first and last pane, in panes of the common width."""
         ranges = []
         for window in self._windows:
@@ -143,12 +142,18 @@ class Rolling:
                     _merge_into(totals, group, cell, 1)
         self._gathered.clear()
 
-    def _recount(self, totals: dict[Group, Cell], first: int, last: int) -> None:
-        totals.clear()
-        self._shift(totals, first, last, 1)
+    def _move(self, totals: dict[Group, Cell], old: Range, new: Range) -> None:
+        """Turn totals over one range of panes into those over another: a cost by what lies between them."""
+        (old_first, old_last), (first, last) = old, new
+        self._shift(totals, old_first, min(first - 1, old_last), -1)
+        self._shift(totals, first, min(old_first - 1, last), 1)
+        self._shift(totals, max(last + 1, old_first), old_last, -1)
+        self._shift(totals, max(old_last + 1, first), last, 1)
 
     def _shift(self, totals: dict[Group, Cell], first: int, last: int, sign: int) -> None:
-        """Add or take out the panes from ``first`` to ``last``."""
+        """Add or take out the panes from ``first`` to ``last``; none if ``last`` is the lower."""
+        if last < first:
+            return
         if last - first < len(self._panes):
             numbers: Iterable[int] = range(first, last + 1)
         else:

@@ -1,8 +1,8 @@
 """Spellings: for each kind of field, what may be written for it and how that is brought into one form.
 
-The models name a spelling for every field, next to the native type that takes the usual forms at full speed. What
-the native type does not take is mended by the spelling, or refused. The same object describes the field in
-the JSON Schema, which accepts what is accepted here.
+The models name a spelling for every field, next to the native type that takes the usual forms at full speed.
+What the native type does not take is mended by the spelling, or refused. The same object describes the field
+in the JSON Schema, which accepts what is accepted here.
 """
 
 from __future__ import annotations
@@ -42,19 +42,16 @@ def plain(number: Decimal | float) -> str:
         return str(number)
     exact = Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
     if not exact.is_finite():
-        message = "no finite number"
-        raise ValueError(message)
+        raise ValueError("no finite number")
     if not exact:
         return "0"
     if abs(exact.adjusted()) > _MOST_PLACES:
-        message = f"a number of more than {_MOST_PLACES} places"
-        raise ValueError(message)
+        raise ValueError(f"a number of more than {_MOST_PLACES} places")
     text = format(exact, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     if len(text) > LONGEST:
-        message = f"a number of more than {LONGEST} characters"
-        raise ValueError(message)
+        raise ValueError(f"a number of more than {LONGEST} characters")
     return text
 
 
@@ -188,22 +185,23 @@ class Tags(Spelling):
         return {"type": "array", "items": {"type": "string"}}
 
 
-class Meanings(dict[str | None, str | None]):
+class Meanings(dict[str | None, Any]):
     """What the words of a list mean, in any case, at the cost of looking them up."""
 
-    def __init__(self, words: tuple[str, ...], *, absent: str | None, other: str | None, closed: bool) -> None:
+    def __init__(
+        self, words: tuple[str, ...], *, absent: str | None, other: str | None, closed: bool
+    ) -> None:
         super().__init__({word: word for word in words})
         if absent or not closed:
             self[None] = self[""] = absent
         self._other = other
         self._closed = closed
 
-    def __missing__(self, word: str | None) -> str | None:
+    def __missing__(self, word: str | None) -> Any:
         """The meaning of what is not spelled as in the list; raises ``ValueError`` for what must be in it."""
         meaning = self.get(word and word.lower(), self._other)
         if meaning is None and self._closed:
-            message = "no word of the list"
-            raise ValueError(message)
+            raise ValueError("no word of the list")
         return meaning
 
 

@@ -1,7 +1,7 @@
 """Surveys: what an answer counts as, and where it lies on its survey's default scale.
 
-Scores are compared as the decimals written, by whole numbers only: with binary fractions an answer at the very
-edge of a category would fall on either side.
+Scores are compared as the decimals written, by whole numbers only: with binary fractions an answer at the
+very edge of a category would fall on either side.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def classify(
     score: str,
     scale_min: str | None = None,
     scale_max: str | None = None,
-    higher_is_better: bool = True,  # noqa: FBT001, FBT002 - the field of the event
+    higher_is_better: bool = True,
 ) -> tuple[int, int]:
     """Index into the survey's ``CATEGORIES``, and the score on the default scale in billionths, half to even.
 
@@ -39,12 +39,10 @@ def classify(
     low = Fraction(default_low if scale_min is None else scale_min)
     high = Fraction(default_high if scale_max is None else scale_max)
     if high <= low:
-        message = "the scale ends where, or before, it begins"
-        raise ValueError(message)
+        raise ValueError("the scale ends where, or before, it begins")
     share = (Fraction(score) - low) / (high - low)
     if not 0 <= share <= 1:
-        message = "outside its scale"
-        raise ValueError(message)
+        raise ValueError("outside its scale")
     if not higher_is_better:
         share = 1 - share
     first, last = _EDGES[survey]

@@ -1,0 +1,61 @@
+# Everything a developer runs. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help install lock demo test test-deep check format kafka bench clean
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+LOCKS  := requirements.lock requirements-build.lock requirements-dev.lock
+LOCK   := uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+KAFKA_PORT ?= 9092
+ARGS   ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+install: $(VENV)/.installed ## create .venv with the locked dependencies and cxstream itself (editable)
+
+$(VENV)/.installed: pyproject.toml $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "cxstream needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing). Name another: make install PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "'$(PYTHON)' has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-build.lock
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --require-hashes --requirements requirements-dev.lock
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: $(VENV)/.installed ## write the lock files anew, at the newest versions pyproject.toml allows
+	$(BIN)/$(LOCK) --output-file requirements.lock pyproject.toml
+	$(BIN)/$(LOCK) --constraint requirements.lock --group dev --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
+
+demo: install ## a simulated helpdesk, an embedded broker, a worker and its live page
+	@$(BIN)/cxstream demo $(ARGS)
+
+test: install ## all tests; those with a real Kafka too where Java 17 and Maven are found
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-deep: install ## the same with 100 times as many random examples
+	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 3600 $(ARGS)
+
+check: install ## lint, format, types, and the generated files against their sources
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cxstream schemas --check
+
+format: install ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+kafka: ## a real single-node Kafka in the foreground (Java 17 and Maven, no Docker); KAFKA_PORT=9092
+	@tests/kafka/broker.sh $${TMPDIR:-/tmp}/cxstream-kafka $(KAFKA_PORT)
+
+bench: install ## measure and print (see benchmarks/)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove what the targets above made, .venv too
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

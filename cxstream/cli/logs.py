@@ -1,0 +1,69 @@
+"""Logs: structlog through the standard library, so that Faust's and aiokafka's lines look like ours.
+
+Lines go to stderr: ``console`` for people, ``json`` (one object per line) for machines. Nothing logs the body
+of an event.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import Processor
+
+    from cxstream.settings import Settings
+
+# Libraries that tell at INFO and WARNING what we tell ourselves: every rebalance step, every poll that waits.
+_QUIET: Final = {
+    "aiokafka": "ERROR",
+    "faust": "WARNING",
+    "mode": "WARNING",
+    "aiohttp.access": "WARNING",
+    "asyncio": "WARNING",
+}
+
+
+def set_up(settings: Settings) -> None:
+    """Send all logs of the process to stderr as the settings want them; replaces what was set up before."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[Processor]
+    if settings.log_format == "json":
+        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    for name, level in _QUIET.items():
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel("DEBUG" if settings.log_level == "debug" else level)

@@ -1,0 +1,56 @@
+"""A scrape: copy in the event loop, encode in a thread, shared by all who ask at the same time.
+
+Whoever asks while an encoding runs waits for the next one, so that no answer is older than its question; all
+who wait share that next one. Two scrapes are never encoded at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from cxstream.metrics import exposition
+from cxstream.metrics.copied import copy
+from cxstream.metrics.samples import Sampler
+
+if TYPE_CHECKING:
+    from cxstream.metrics.copied import Copied
+    from cxstream.metrics.exposition import Form
+    from cxstream.metrics.observed import Observed, Options
+
+Bodies = dict["Form", bytes]
+
+
+class Scrapes:
+    """Everything ``/metrics`` keeps between two requests."""
+
+    def __init__(self, observed: Observed, options: Options) -> None:
+        self._observed = observed
+        self._sampler = Sampler(observed.rules, options)
+        self._encoder = exposition.Encoder(observed.rules)
+        self._process = exposition.Process()
+        self._turn = asyncio.Lock()
+        self._next: tuple[set[Form], asyncio.Task[Bodies]] | None = None
+
+    async def body(self, form: Form) -> bytes:
+        """The numbers as of now or later, in the form asked for."""
+        if self._next is None:
+            forms: set[Form] = set()
+            self._next = (forms, asyncio.create_task(self._run(forms)))
+        forms, task = self._next
+        forms.add(form)
+        return (await asyncio.shield(task))[form]
+
+    async def _run(self, forms: set[Form]) -> Bodies:
+        async with self._turn:
+            self._next = None  # who asks from now on waits for another one
+            copied = await copy(self._observed)
+            return await asyncio.to_thread(self._encode, copied, forms)
+
+    def _encode(self, copied: Copied, forms: set[Form]) -> Bodies:
+        blocks = [
+            block
+            for metric, rows in self._sampler.sample(copied)
+            for block in self._encoder.encode(metric, rows)
+        ]
+        return {form: exposition.body(blocks, self._process, form) for form in forms}

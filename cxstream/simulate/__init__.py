@@ -1,0 +1,21 @@
+"""A simulated helpdesk: demonstrations, tests and benchmarks without anyone's data."""
+
+from cxstream.simulate.faults import Delivery
+from cxstream.simulate.helpdesk import Helpdesk
+from cxstream.simulate.publish import history_then_live, paced, publish, write_lines
+from cxstream.simulate.scenario import NO_FAULTS, Faults, Habits, Scenario, Survey, Team
+
+__all__ = [
+    "NO_FAULTS",
+    "Delivery",
+    "Faults",
+    "Habits",
+    "Helpdesk",
+    "Scenario",
+    "Survey",
+    "Team",
+    "history_then_live",
+    "paced",
+    "publish",
+    "write_lines",
+]

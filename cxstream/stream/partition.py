@@ -1,0 +1,140 @@
+"""One partition: its ledger, how far it has come in each topic, and the group commit of both.
+
+Agents apply a batch without a pause and hand its Faust event over with :meth:`Partition.commit`. One task writes
+what has changed since the last time: dead letters first, then the tickets' rows, the marks last. Only when all that
+is acknowledged by the broker are the events acknowledged to Faust, which then commits their offsets. So at any
+moment of a crash the changelog holds a state that some prefix of the events led to, or a part of the rows of a
+later one, which the events themselves, read again, complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from cxstream.stream import marks as mark
+from cxstream.stream.marks import Marks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faust.types import EventT
+
+    from cxstream.core.ledger import Ledger
+    from cxstream.stream.letters import DeadLetters, Letter
+    from cxstream.stream.writer import Writer
+
+_LINGER: Final = 0.1
+"""Seconds in which changes are gathered for one write. It delays the acknowledgement, not the numbers."""
+_FULL: Final = 500
+"""Changed tickets that are written without waiting longer: encoding them takes a few ms of the loop."""
+_HIGH: Final = 4 * _FULL
+"""Changed tickets at which agents wait until the writer has caught up."""
+
+
+class Partition:
+    """Everything a worker has of one partition number; exists only while the worker owns it."""
+
+    def __init__(
+        self,
+        number: int,
+        stored: dict[bytes, bytes],
+        writer: Writer,
+        dead_letters: DeadLetters,
+        on_failure: Callable[[Exception], None],
+        turn: asyncio.Lock,
+    ) -> None:
+        self.number = number
+        self.stored = stored
+        """The partition's part of the ticket table; the ledger reads and changes it."""
+        self.writer = writer
+        self.marks = Marks()
+        self.ledger: Ledger
+        """Set by the recovery, before anyone sees the partition."""
+        self.times: dict[str, int] = {}
+        """By topic, the highest ``occurred_at`` seen, ms."""
+        self.intact = False
+        """Whether ``stored`` is what the changelog holds up to ``writer.end``."""
+        self.letters: list[Letter] = []
+        self.turn = turn
+        """Held over one slice of work and one turn of the loop, by all partitions: between two slices, whoever
+        they are for, others get to run."""
+        self._dead_letters = dead_letters
+        self._on_failure = on_failure
+        self._waiting: list[EventT] = []
+        self._wake, self._room, self._full = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._room.set()
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write what changes."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"partition-{self.number}")
+
+    async def stop(self) -> None:
+        """Stop writing; what is not written yet will be done again by the next owner."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def abandon(self) -> None:
+        """Stop, and let go of what is not written: something has failed, and the next owner will do it again."""
+        await self.stop()
+        self._waiting.clear()
+        self.letters.clear()
+        self.intact = False
+        self._room.set()
+
+    async def commit(self, event: EventT) -> None:
+        """Have the batch acknowledged once its changes are durable; waits only if far too many are not."""
+        self._waiting.append(event)
+        self.touch()
+        if self.ledger.changed >= _HIGH:
+            self._room.clear()
+            await self._room.wait()
+
+    def touch(self) -> None:
+        """Say that something may have changed."""
+        self._wake.set()
+        if self.ledger.changed >= _FULL:
+            self._full.set()
+
+    async def flush(self) -> None:
+        """Write everything that has changed; returns when it is acknowledged."""
+        async with self._lock:
+            async with self.turn:
+                events, self._waiting = self._waiting, []
+                letters, self.letters = self.letters, []
+                rows = self.ledger.drain()
+                marks = self.marks.encode()
+                if marks != self.stored.get(mark.KEY):
+                    self.stored[mark.KEY] = marks
+                    rows.append((mark.KEY, marks))
+                self._room.set()
+                if rows:
+                    self.intact = False  # until they are written
+                await asyncio.sleep(0)  # no await above this line: one snapshot
+            if letters:
+                await self._dead_letters.send(letters)
+            if rows:
+                await self.writer.write(rows)
+                self.intact = True
+            for event in events:
+                event.ack()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                try:
+                    async with asyncio.timeout(_LINGER):
+                        await self._full.wait()
+                except TimeoutError:
+                    pass
+                self._wake.clear()
+                self._full.clear()
+                await self.flush()
+        except Exception as error:  # noqa: BLE001 - the worker ends, whatever it is
+            self._on_failure(error)

@@ -1,0 +1,409 @@
+"""The worker: a Faust app around ledgers, and what others may see of it.
+
+    async with Worker(settings) as worker:
+        ...                          # serve worker's numbers; worker.ready() says whether they are all there
+        await worker.run_forever()   # until SIGTERM, SIGINT or a crash, which is raised
+
+It starts at once and becomes ready when it can: a broker that is away and topics that are missing are waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from cxstream.core.tally import Tally
+from cxstream.stream import agents, clock, topics
+from cxstream.stream.app import SESSION, build
+from cxstream.stream.letters import DeadLetters
+from cxstream.stream.recovery import Recovery
+from cxstream.stream.table import ticket_table
+from cxstream.stream.tail import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from types import TracebackType
+
+    from aiokafka import TopicPartition
+
+    from cxstream.core.ledger import Ledger
+    from cxstream.settings import Settings
+    from cxstream.stream.delivery import App
+    from cxstream.stream.partition import Partition
+
+log = structlog.get_logger(__name__)
+
+_TICK: Final = 1.0
+"""Seconds between two looks at the clock, the retention and the lag."""
+_STOPPING: Final = 8.0
+"""Seconds to commit and leave the group; a supervisor's patience is 10 as a rule."""
+_BEAT: Final = 15.0
+"""Seconds without a tick after which the worker is taken for stuck."""
+_RETRY: Final = (0.5, 1.0, 2.0, 5.0)
+"""Seconds between attempts to reach the broker; the last is repeated."""
+
+
+class WorkerFailed(Exception):
+    """The worker cannot go on; the message says why and what to do."""
+
+
+class Worker:
+    """Turns the events of the partitions it is given into ledgers."""
+
+    def __init__(self, settings: Settings, *, embedded: bool = False, session: float = SESSION) -> None:
+        self.settings = settings
+        self.rules = settings.rules
+        self.topics = settings.topics
+        self.fingerprint = settings.fingerprint
+        self.partitions = settings.partitions
+        self.tally = Tally(settings.rules)
+        self._clock = clock.clock(settings.clock)
+        self._embedded = embedded
+        self._session = session
+        self._names = {topic: settings.topic_name(topic) for topic in settings.topics}
+        self._canonical = {name: topic for topic, name in self._names.items()}
+        self._owned: dict[int, Partition] = {}
+        self._dead_letters = DeadLetters(settings)
+        self._recovery = Recovery(
+            settings, self.tally, self._clock, self._dead_letters, self._fail, embedded=embedded
+        )
+        self._state = "starting"
+        self._app: App | None = None
+        self._failed: asyncio.Future[None] | None = None
+        self._stop_requested = asyncio.Event()
+        self._taking: asyncio.Task[Any] | None = None
+        self._assigned = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ends: dict[TopicPartition, int] = {}
+        self._beat = time.monotonic()
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # -- life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin; returns at once."""
+        self._failed = asyncio.get_running_loop().create_future()
+        self._scratch = tempfile.TemporaryDirectory(prefix="cxstream-")
+        self._tasks = [
+            asyncio.create_task(self._launch(), name="launch"),
+            asyncio.create_task(self._ticking(), name="tick"),
+            asyncio.create_task(self._watching(), name="watch"),
+        ]
+
+    async def run_forever(self) -> None:
+        """Return after SIGTERM, SIGINT or :meth:`request_stop`; raise ``WorkerFailed`` when the worker cannot go on."""
+        assert self._failed is not None
+        loop = asyncio.get_running_loop()
+        handled = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self.request_stop)
+                handled.append(number)
+        stop = asyncio.create_task(self._stop_requested.wait())
+        try:
+            await asyncio.wait([stop, self._failed], return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                self._failed.result()
+        finally:
+            stop.cancel()
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+    def request_stop(self) -> None:
+        """End :meth:`run_forever`."""
+        self._state = "stopping"
+        self._stop_requested.set()
+
+    async def stop(self) -> None:
+        """Apply what is in hand, write and commit it, leave the group; within 10 s even if the broker is away."""
+        self._state = "stopping"
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        if self._failed is not None and self._failed.done():
+            await self._abandon()  # Faust would wait for their events for ever
+        if self._app is not None:
+            try:
+                async with asyncio.timeout(_STOPPING):
+                    await self._app.stop()
+            except TimeoutError:
+                log.error("not everything could be committed in time; it will be done again after the next start")
+            except Exception as error:  # noqa: BLE001 - the rest is to be closed all the same
+                log.error("the worker could not stop in order", error=repr(error))
+            self._app = None
+        await self._cancel_taking()
+        for partition in self._owned.values():
+            await partition.stop()
+            await partition.writer.close()
+        self._owned.clear()
+        await self._recovery.drop()
+        await self._dead_letters.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
+        if self._failed is not None and not self._failed.done():
+            self._failed.cancel()
+        self._state = "stopped"
+
+    async def _abandon(self) -> None:
+        for partition in list(self._owned.values()):
+            await partition.abandon()
+            await partition.writer.close()
+        self._owned.clear()
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failed is None or self._failed.done():
+            return
+        self._state = f"failed: {error}"
+        log.error("the worker fails", error=repr(error))
+        failure = error if isinstance(error, WorkerFailed) else WorkerFailed(f"{type(error).__name__}: {error}")
+        failure.__cause__ = error if failure is not error else None
+        self._failed.set_exception(failure)
+
+    async def _launch(self) -> None:
+        try:
+            found = await self._wait_for_topics()
+            self.partitions = found
+            await self._patiently(self._dead_letters.open)
+            while True:
+                try:
+                    await self._start_app()
+                except KafkaError as error:
+                    self._tell(f"cannot reach the broker {', '.join(self.settings.brokers)}: {error}")
+                    await asyncio.sleep(_RETRY[-1])
+                else:
+                    break
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
+            self._fail(error)
+
+    async def _start_app(self) -> None:
+        assert self._scratch is not None
+        data = Path(self._scratch.name)
+        app = build(self.settings, self.partitions, data, embedded=self._embedded, session=self._session)
+        app.positions = self._positions  # type: ignore[method-assign]
+        intake = agents.Intake(self.settings, self.tally, self._clock, self.partitions)
+        agents.define(app, self._names, intake, self._owned)
+        table = ticket_table(app, self.settings.changelog_topic, self.partitions)
+        table.on_recover(self._recovered)
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_partitions_assigned.connect(self._on_assigned, weak=False)
+        app.on_before_shutdown.connect(self._before_shutdown, weak=False)
+        self._app = app
+        self._tell("joining the consumer group")
+        starting = asyncio.create_task(app.start(), name="faust")
+        try:
+            while not starting.done():
+                await asyncio.wait([starting], timeout=0.2)
+                if app.crashed:
+                    raise app.crash_reason or WorkerFailed("Faust has crashed")
+            starting.result()
+        except BaseException:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            raise
+
+    async def _wait_for_topics(self) -> int:
+        """Return the number of partitions when all topics are there; create those that are the worker's own."""
+        attempt = 0
+        while True:
+            try:
+                found = await topics.for_worker(self.settings, embedded=self._embedded)
+            except topics.Missing as error:
+                self._tell(str(error))
+            except KafkaError as error:
+                self._tell(f"cannot reach the broker {', '.join(self.settings.brokers)}: {error}")
+            else:
+                return found
+            await asyncio.sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
+            attempt += 1
+
+    async def _patiently(self, connect: Callable[[], Any]) -> None:
+        attempt = 0
+        while True:
+            try:
+                return await connect()
+            except KafkaError as error:
+                self._tell(f"cannot reach the broker {', '.join(self.settings.brokers)}: {error}")
+            await asyncio.sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
+            attempt += 1
+
+    def _tell(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            log.info("worker", state=state)
+
+    # -- rebalances ---------------------------------------------------------------------------------------------
+
+    async def _revoked(self, *_: Any, **__: Any) -> None:
+        """Write what is in hand, then own nothing; the agents are idle by now."""
+        await self._cancel_taking()
+        self._assigned.clear()
+        for partition in list(self._owned.values()):
+            await partition.flush()
+            await partition.stop()
+        self._recovery.parked.update(self._owned)
+        self._owned.clear()
+        self._ends.clear()
+
+    async def _on_assigned(self, *_: Any, **__: Any) -> None:
+        self._assigned.set()
+
+    async def _recovered(self) -> None:
+        """Faust has nothing to recover and thinks it is done; it reads events when this returns."""
+        app = self._app
+        assert app is not None
+        try:
+            changelog = self.settings.changelog_topic
+            numbers = [tp.partition for tp in app.assignor.assigned_actives() if tp.topic == changelog]
+            self._taking = asyncio.create_task(self._recovery.take(numbers), name="recovery")
+            owned = await self._taking
+        except asyncio.CancelledError:
+            # Broken off by the next rebalance. To return now would have Faust read events in the middle of it.
+            await self._assigned.wait()
+            return
+        except Exception as error:  # Faust would swallow it
+            self._fail(error)
+            await app.crash(error)
+            raise
+        for partition in owned.values():
+            partition.start()
+        self._owned.update(owned)
+        self._ends = dict(self._recovery.ends)
+        self._tell("running")
+        log.info("partitions assigned", partitions=sorted(owned))
+
+    async def _cancel_taking(self) -> None:
+        task, self._taking = self._taking, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _before_shutdown(self, *_: Any, **__: Any) -> None:
+        """All batches are acknowledged and committed; write what the retention has changed, while we are a member."""
+        for partition in list(self._owned.values()):
+            await partition.flush()
+
+    def _positions(self) -> dict[TopicPartition, int]:
+        """Where to read on; nothing while a rebalance goes on."""
+        return {tp: at for tp, at in self._recovery.positions.items() if tp.partition in self._owned}
+
+    # -- once a second ------------------------------------------------------------------------------------------
+
+    async def _ticking(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(_TICK)
+                self._beat = time.monotonic()
+                app = self._app
+                if app is None:
+                    continue
+                if app.crashed:
+                    self._fail(app.crash_reason or WorkerFailed("Faust has crashed"))
+                    return
+                if app.rebalancing:
+                    continue
+                for partition in list(self._owned.values()):
+                    partition.ledger.advance(self._clock.now())
+                    if partition.ledger.forget(clock.wall()):
+                        partition.touch()
+                    await asyncio.sleep(0)
+        except Exception as error:  # noqa: BLE001
+            self._fail(error)
+
+    async def _watching(self) -> None:
+        """Ask for the end offsets; those that come with fetches are old while the buffers are full."""
+        while True:
+            try:
+                async with Tail(self.settings) as tail:
+                    while True:
+                        await asyncio.sleep(_TICK)
+                        if self._ends:
+                            found = await tail.ends(self._ends)
+                            self._ends = {tp: end for tp, end in found.items() if tp.partition in self._owned}
+            except KafkaError:
+                await asyncio.sleep(_RETRY[-1])  # the broker is away; others say so
+
+    # -- what others see ----------------------------------------------------------------------------------------
+
+    def ledgers(self) -> Mapping[int, Ledger]:
+        """Ledgers by partition, of partitions that are owned and recovered."""
+        return {number: partition.ledger for number, partition in self._shown().items()}
+
+    def assigned(self) -> Collection[int]:
+        """Partitions that are owned and recovered; none while a rebalance goes on."""
+        return sorted(self._shown())
+
+    def recovering(self) -> bool:
+        """Whether partitions are being taken over."""
+        return self._taking is not None and not self._taking.done()
+
+    def ready(self) -> str | None:
+        """Return ``None`` if every number of the assigned partitions is there, else the reason in words."""
+        if self.recovering():
+            return self._recovery.progress or "recovering"
+        if self._state != "running":
+            return self._state
+        if self._app is None or self._app.rebalancing:
+            return "rebalancing"
+        return None
+
+    def alive(self) -> bool:
+        """Whether the loop turns and nothing has failed."""
+        failed = self._failed is not None and self._failed.done()
+        return not failed and time.monotonic() - self._beat < _BEAT
+
+    def now(self) -> int:
+        """Return the instant of the worker's clock, ms."""
+        return self._clock.now()
+
+    def wall(self) -> int:
+        """Return the wall clock's time, ms."""
+        return clock.wall()
+
+    def offsets(self) -> Mapping[str, Mapping[int, int]]:
+        """Last applied offset by topic and partition."""
+        found: dict[str, dict[int, int]] = {topic: {} for topic in self.topics}
+        for number, partition in self._shown().items():
+            for name, offset in partition.marks.offsets.items():
+                if name in self._canonical:
+                    found[self._canonical[name]][number] = offset
+        return found
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """Return the events behind the end of each owned topic-partition."""
+        shown, behind = self._shown(), {}
+        for tp, end in self._ends.items():
+            partition = shown.get(tp.partition)
+            if partition is not None:
+                mark = partition.marks.offsets.get(tp.topic, -1)
+                behind[self._canonical[tp.topic], tp.partition] = max(0, end - mark - 1)
+        return behind
+
+    def event_times(self) -> Mapping[tuple[str, int], int]:
+        """Highest ``occurred_at`` seen by topic and partition, ms."""
+        return {(topic, n): at for n, partition in self._shown().items() for topic, at in partition.times.items()}
+
+    def topic_partitions(self) -> Mapping[str, int]:
+        """Return the number of partitions of each topic."""
+        return dict.fromkeys(self.topics, self.partitions)
+
+    def _shown(self) -> dict[int, Partition]:
+        return self._owned

@@ -1,0 +1,96 @@
+"""Delivery relies on internals of faust-streaming and aiokafka: these tests fail when a release changes them."""
+
+import hashlib
+import importlib.metadata
+import inspect
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.producer.message_accumulator import MessageAccumulator
+from faust.transport import consumer as base
+from faust.transport.drivers import aiokafka as driver
+
+from cxstream.stream import delivery
+from cxstream.stream.app import EMBEDDED_FETCH_WAIT, build
+from cxstream.stream.delivery import MAX_RECORDS, BatchScheduler, BatchSchema, batches
+from tests.stream.helpdesk import settings_for
+
+
+def record(offset: int, topic: str = "t", partition: int = 0) -> ConsumerRecord:
+    return ConsumerRecord(topic, partition, offset, 5, 0, b"k", b"%d" % offset, None, 1, 1, (("h", b"1"),))
+
+
+class TestBatches:
+    def test_a_batch_has_the_offset_of_its_last_record(self):
+        (batch,) = batches([record(n) for n in range(7, 10)])
+        assert (batch.offset, batch.topic, batch.partition) == (9, "t", 0)
+        assert [r.offset for r in batch.value] == [7, 8, 9]
+
+    def test_are_bounded(self):
+        made = list(batches([record(n) for n in range(MAX_RECORDS * 2 + 1)]))
+        assert [len(batch.value) for batch in made] == [MAX_RECORDS, MAX_RECORDS, 1]
+        assert [r.offset for batch in made for r in batch.value] == list(range(MAX_RECORDS * 2 + 1))
+
+    def test_nothing_makes_no_batch(self):
+        assert list(batches([])) == []
+
+    def test_topics_take_turns(self):
+        a, b = TopicPartition("a", 0), TopicPartition("b", 0)
+        rows = {a: [record(n, "a") for n in range(2 * MAX_RECORDS)], b: [record(0, "b")]}
+        order = [tp.topic for tp, _ in BatchScheduler().iterate(rows)]
+        assert order == ["a", "b", "a"]
+
+
+# Private names that are overridden or called, and a digest of the source they were written against.
+PINNED = {
+    base.Consumer._add_gap: "4df2573ded7c",
+    base.Consumer._new_offset: "1d2c7ea89a7a",
+    base.Consumer._drain_messages: "44a2500309e8",
+    base.Consumer._wait_next_records: "6218e1969a63",
+    base.Consumer.perform_seek: "0e8c130ff4b0",
+    base.Consumer.ack: "5fcf41cf4515",
+    driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f",
+    driver.AIOKafkaConsumerThread._fetch_records: "39a2c6c79fc1",
+    driver.AIOKafkaConsumerThread._commit: "932852ce7a23",
+}
+
+
+def digest(function: object) -> str:
+    return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:12]
+
+
+@pytest.mark.parametrize("function", PINNED, ids=lambda f: f.__qualname__)
+def test_what_is_overridden_is_what_it_was_written_against(function):
+    """After an upgrade: read what has changed, run the crash tests, then put the new digest here."""
+    assert digest(function) == PINNED[function]
+
+
+@pytest.mark.parametrize(("package", "version"), [("faust-streaming", "0.15.3"), ("aiokafka", "0.14.0")])
+def test_the_versions_are_those_tested(package, version):
+    assert importlib.metadata.version(package) == version
+
+
+def test_aiokafka_still_takes_the_wait_of_a_fetch_from_here():
+    assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.__init__)
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.start)
+
+
+def test_aiokafka_still_drops_batches_by_this_attribute():
+    assert "self._batch_ttl" in inspect.getsource(MessageAccumulator._append_batch)
+    assert "self._message_accumulator = " in inspect.getsource(AIOKafkaProducer.__init__)
+
+
+async def test_the_app_uses_our_parts(tmp_path):
+    app = build(settings_for("localhost:1", "x-"), 4, tmp_path, embedded=True)
+    assert app.fetch_wait == EMBEDDED_FETCH_WAIT
+    assert isinstance(app.transport, delivery.Transport)
+    assert app.conf.ConsumerScheduler is BatchScheduler
+    assert app.conf.table_standby_replicas == 0
+
+
+async def test_the_schema_passes_batches_through(tmp_path):
+    app = build(settings_for("localhost:1", "x-"), 4, tmp_path)
+    decode = BatchSchema(key_type=bytes, value_type=bytes).compile(app)
+    (batch,) = batches([record(1)])
+    decoded = await decode(batch)
+    assert decoded.value is batch.value
