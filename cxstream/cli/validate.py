@@ -64,7 +64,7 @@ def verdicts(file: str, settings: Settings) -> Iterator[Verdict]:
         try:
             message = read_line(line.content, latest=latest)
         except UnknownTopic as unknown:
-            yield {"line": line.number, "skipped": True, "message": str(unknown)}
+            yield {"line": line.number, "skipped": True, "message": unknown.message}
             continue
         except Refused as refused:
             yield {"line": line.number, "valid": False, "reason": refused.reason, "message": refused.message}

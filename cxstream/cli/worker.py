@@ -92,7 +92,7 @@ async def serving(settings: Settings, *, embedded: bool = False) -> AsyncIterato
 
 @asynccontextmanager
 async def _undisturbed_end() -> AsyncIterator[None]:
-    """From the end of the block on, further signals change nothing: the worker stops within seconds anyway."""
+    """From the end of the block on, signals change nothing more: the worker stops within seconds anyway."""
     try:
         yield
     finally:

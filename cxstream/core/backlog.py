@@ -61,7 +61,9 @@ class Backlog:
         if before.state in _OPEN:
             if after.state in _OPEN and before.opening == after.opening and before.labels == after.labels:
                 if before.state != after.state:
-                    self._rows[self._group(after.labels)].awaiting += (after.state == AWAITING) - (before.state == AWAITING)
+                    self._rows[self._group(after.labels)].awaiting += (after.state == AWAITING) - (
+                        before.state == AWAITING
+                    )
                 return
             self._take(before)
         if after.state in _OPEN:
@@ -103,5 +105,3 @@ class Backlog:
 
 
 _OPEN = (AWAITING, IN_PROGRESS)
-
-

@@ -33,7 +33,7 @@ _STRUCTURED: Final = b"application/cloudevents"
 
 
 def topic_of(type_: str) -> str:
-    """The topic of ``cxstream.agent.replied.v1`` and the like, whether read here or not; else ``type_`` itself."""
+    """The topic of ``cxstream.agent.replied.v1`` and the like, read here or not; else ``type_`` itself."""
     match = _TYPE.fullmatch(type_)
     return match[1].replace(".", "-") if match else type_
 

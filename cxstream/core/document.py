@@ -44,8 +44,8 @@ def parse_object(text: bytes, what: str) -> Document:
     except UnicodeDecodeError as error:
         raise Refused("not_utf8", f"{what} is no UTF-8 at byte {error.start}") from None
     try:
-        # The parser of the usual way decides what is JSON, so that both ways agree: it knows no lone surrogates,
-        # no numbers of more than 4,300 digits and no nesting of more than 200 levels.
+        # The parser of the usual way decides what is JSON, so that both ways agree: it takes no lone
+        # surrogates, no numbers of more than 4,300 digits and no nesting of more than 200 levels.
         from_json(text)
         document = json.loads(decoded, parse_float=_exact)
     except ValueError as error:

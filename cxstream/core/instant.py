@@ -137,7 +137,7 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(duration: int) -> str:
-    """The shortest spelling that :func:`parse_duration` reads back; other than whole seconds with decimals."""
+    """The shortest spelling that :func:`parse_duration` reads back; a part of a second shows as decimals."""
     seconds, millisecond = divmod(abs(duration), _SECOND)
     sign = "-" if duration < 0 else ""
     if millisecond:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from cxstream.core.rules import Rules
     from cxstream.core.tally import Result, Tally
 
-_HOT: Final = 2_000
-"""Tickets kept decoded although nothing of them is waiting to be written: about 10 MB."""
+_HOT: Final = 4_000
+"""Tickets kept decoded although nothing of them is waiting to be written: about 15 MB."""
 
 _LONG: Final = 8
 """Pages from which on a ticket is always kept decoded, so that no event pays for reading them all."""
@@ -37,7 +37,7 @@ _FINAL: Final = (RESOLVED_NOW, VOID, UNKNOWN)
 
 
 class Ledger:
-    """All state of one partition; ``stored`` is its part of the ticket table, read here and changed in :meth:`drain`."""
+    """All state of one partition; ``stored``, its part of the ticket table, is changed in :meth:`drain` only."""
 
     def __init__(self, rules: Rules, tally: Tally, stored: dict[bytes, bytes], now: int = 0) -> None:
         self.rolling = Rolling(rules, now)
@@ -90,8 +90,7 @@ class Ledger:
         change = ticket.insert(event)
         if change is None:
             return "duplicate"
-        if arrived > ticket.arrived:
-            ticket.arrived = arrived
+        ticket.arrived = max(ticket.arrived, arrived)
         self._dirty[key] = ticket
         self._see(event.at)
         self._change(change, now)
@@ -147,7 +146,11 @@ class Ledger:
     def ticket(self, source: str, ticket_id: str) -> Ticket | None:
         """A ticket as it is now; not to be changed by the caller."""
         key = record.key_of(source, ticket_id)
-        return self._dirty.get(key) or self._long.get(key) or record.load(key, self._stored, self._rules.max_skew)
+        return (
+            self._dirty.get(key)
+            or self._long.get(key)
+            or record.load(key, self._stored, self._rules.max_skew)
+        )
 
     def _ticket(self, key: bytes, wall: int) -> Ticket | None:
         """The ticket under ``key``, unless there is none or it is to be forgotten by now."""

@@ -7,8 +7,7 @@ the :class:`Frame` alone. See CONTRACT section 2 and ``docs/semantics.md`` for t
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,6 +20,7 @@ from cxstream.core.event import (
     Resolved,
     SurveyAnswered,
 )
+from cxstream.core.frame import NONE, Frame, Labels
 from cxstream.core.pane import (
     FIRST_RESOLUTION,
     FIRST_RESPONSE,
@@ -36,39 +36,11 @@ from cxstream.core.survey import classify
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NONE: Final = "none"
-"""The label value of what is not known."""
-
-Labels = tuple[str, str, str, str, str]
-"""Label values in the order of :data:`cxstream.core.rules.LABELS`: team, channel, priority, source, kind."""
-
 Measurement = tuple[int, int, Labels, int, str]
 """What (codes of :mod:`cxstream.core.pane`), moment, labels, value (ms or billionths), completing event's id."""
 
 SurveyKey = tuple[str, str | None]
 """Survey and survey id: of the answers under one key the last stands."""
-
-
-class Frame(msgspec.Struct, gc=False):
-    """What holds for a whole ticket while it is folded."""
-
-    source: str
-    skew: int
-    """How long before the opening an event may be dated and still belong to it, in ms."""
-    opening: Opened | None = None
-    """The earliest ``ticket-opened``; without one, only surveys count."""
-    handoffs: list[int] = []
-    """Distinct instants since when a human has been responsible, sorted."""
-    earliest: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
-    """Per label (team, channel, priority, kind) the earliest value known."""
-
-    def since(self, start: int, reply: int) -> int:
-        """``start``, or the last hand-off not after ``reply`` if that is later."""
-        if self.handoffs:
-            index = bisect_right(self.handoffs, reply)
-            if index:
-                return max(start, self.handoffs[index - 1])
-        return start
 
 
 class Resolution(msgspec.Struct, gc=False):
@@ -122,6 +94,15 @@ class State(msgspec.Struct, gc=False):
             self.priority or priority or NONE,
             frame.source,
             self.kind or kind or NONE,
+        )
+
+    def agrees(self, event: AnyEvent) -> bool:
+        """Whether every label that the event carries is in force already."""
+        return (
+            (event.team is None or event.team == self.team)
+            and (event.channel is None or event.channel == self.channel)
+            and (event.priority is None or event.priority == self.priority)
+            and (event.kind is None or event.kind == self.kind)
         )
 
     def learn(self, event: AnyEvent) -> None:
@@ -217,7 +198,9 @@ def _unknown(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State,
 
 
 def _answer(event: SurveyAnswered, moment: int, labels: Labels, out: Yield) -> None:
-    category, points = classify(event.survey, event.score, event.scale_min, event.scale_max, event.higher_is_better)
+    category, points = classify(
+        event.survey, event.score, event.scale_min, event.scale_max, event.higher_is_better
+    )
     key = (event.survey, event.survey_id)
     out.answers[key] = (answer_code(event.survey, category), moment, labels, points, event.event_id)
 

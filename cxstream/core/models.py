@@ -9,7 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema
+from pydantic_core import core_schema
 
 from cxstream.core import event, spelling
 from cxstream.core.pane import SURVEYS
@@ -30,9 +31,9 @@ _Label = Annotated[str | _AnyNumber | None, _first_match, spelling.Label()]
 _Tags = Annotated[list[str] | None, spelling.Tags()]
 _Time = Annotated[str | int | float, _first_match, spelling.Time()]
 _PastTime = Annotated[str | int | float | None, _first_match, spelling.PastTime()]
-_Number = (
-    int | InstanceOf[Decimal] | float
-)  # of a document that is read with care Decimals, which pydantic would take for float
+# Documents that are read with care hold decimals, which pydantic would make floats of; JSON itself has none.
+_Decimal = Annotated[Decimal, GetPydanticSchema(lambda _, __: core_schema.is_instance_schema(Decimal))]
+_Number = int | _Decimal | float
 
 
 class Payload(BaseModel):
@@ -52,7 +53,7 @@ class Payload(BaseModel):
     )
     event_id: _Text = Field(
         None,
-        description="The event, unique within source, topic and ticket. Without one, the content identifies it.",
+        description="The event, unique within source, topic and ticket. If absent, its content is.",
     )
     source: _SourceName = Field(None, description="Which helpdesk or account, for example zendesk/acme.")
     channel: Annotated[str | None, spelling.Hint(event.CHANNELS, other="other")] = Field(

@@ -22,7 +22,9 @@ BOUNDS: Final[tuple[int, ...]] = tuple(
 )  # fmt: skip
 """Upper bounds (inclusive) of the duration buckets in ms: neighbours at most x1.5 apart around the usual targets."""
 
-AGE_BOUNDS: Final[tuple[int, ...]] = tuple(s * SECOND for s in (3_600, 14_400, 28_800, 86_400, 259_200, 604_800, 2_592_000))
+AGE_BOUNDS: Final[tuple[int, ...]] = tuple(
+    s * SECOND for s in (3_600, 14_400, 28_800, 86_400, 259_200, 604_800, 2_592_000)
+)
 """Upper bounds (inclusive) of the age of an open ticket in ms."""
 
 POINT: Final = 1_000_000_000

@@ -84,9 +84,9 @@ def read_line(line: bytes, *, latest: int) -> Message:
     """
     try:
         topic = _decode_heading(line).topic
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         topic = None
-    if isinstance(topic, str):
+    if isinstance(topic, str) and topic:
         message = _read_usual(topic, line, latest)
         if message is not None:
             return message
@@ -266,7 +266,7 @@ def _read_carefully(topic: str, document: Document, headers: Headers, latest: in
     try:
         return _message(topic, _VALIDATE_MENDED[topic](mended).__dict__, latest)
     except ValueError as error:  # all else has been mended or refused
-        raise Refused("bad_score", f"score: {show(document.get('score'))} is {error}") from None
+        raise Refused("bad_score", f"score {show(document.get('score'))}: {error}") from None
 
 
 def _mend(topic: str, document: Document) -> Document:

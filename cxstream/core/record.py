@@ -121,4 +121,6 @@ def _read(value: bytes) -> Record:
 
 
 def _newer(version: object) -> NewerFormatError:
-    return NewerFormatError(f"the ticket table has format {version}, this version reads up to {FORMAT}: upgrade")
+    return NewerFormatError(
+        f"the ticket table has format {version}, this version reads up to {FORMAT}: upgrade"
+    )

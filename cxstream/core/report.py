@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cxstream.core.answer import Json, exact, seconds
 from cxstream.core.counts import Counts
+from cxstream.core.frame import order
 from cxstream.core.instant import format_instant
 from cxstream.core.measure import qualifies
 from cxstream.core.pane import ANSWER, FIRST_RESPONSE, FLOWS, MEASURES, POINT, SURVEYS
@@ -21,7 +22,6 @@ from cxstream.core.ticket import (
     Ticket,
     precedes,
 )
-from cxstream.core.timeline import order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,10 @@ class Batch:
         batch = Batch(self._rules)
         batch._events[source, ticket_id] = events
         for ticket, copies in batch.standing(at):
-            return {**row(ticket, copies), "events": _story(ticket, [e for e in events if at is None or e.at <= at])}
+            return {
+                **row(ticket, copies),
+                "events": _story(ticket, [e for e in events if at is None or e.at <= at]),
+            }
         return None
 
 
@@ -185,7 +188,11 @@ def _story(ticket: Ticket, events: list[AnyEvent]) -> list[Json]:
     completed: dict[str, list[Json]] = defaultdict(list)
     names = [*FLOWS, *MEASURES, *(name for name in SURVEYS for _ in range(3))]
     for what, moment, labels, value, event_id in ticket.measurements():
-        found: Json = {"what": names[what], "moment": format_instant(moment), "labels": dict(zip(LABELS, labels, strict=True))}
+        found: Json = {
+            "what": names[what],
+            "moment": format_instant(moment),
+            "labels": dict(zip(LABELS, labels, strict=True)),
+        }
         if what >= ANSWER:
             found["points"] = value / POINT
         elif what >= FIRST_RESPONSE:
@@ -194,7 +201,10 @@ def _story(ticket: Ticket, events: list[AnyEvent]) -> list[Json]:
     story, told = [], set()
     opening, skew = ticket.frame.opening, ticket.frame.skew
     for event in sorted(events, key=order):
-        standing = ticket.timeline.find(event.rank, event.event_id) == event and (event.rank, event.event_id) not in told
+        standing = (
+            ticket.timeline.find(event.rank, event.event_id) == event
+            and (event.rank, event.event_id) not in told
+        )
         told.add((event.rank, event.event_id)) if standing else None
         notes = []
         if not standing:
@@ -202,7 +212,9 @@ def _story(ticket: Ticket, events: list[AnyEvent]) -> list[Json]:
         elif event is opening:
             notes.append("the opening")
         elif opening is None or event.at < opening.at - skew:
-            notes.append("older than the opening by more than the allowed skew" if opening else "no opening is known")
+            notes.append(
+                "older than the opening by more than the allowed skew" if opening else "no opening is known"
+            )
         elif event.at < opening.at:
             notes.append("dated before the opening: placed right after it")
         if qualifies(event):
@@ -214,7 +226,9 @@ def _story(ticket: Ticket, events: list[AnyEvent]) -> list[Json]:
                 "event_id": event.event_id,
                 "stands": standing,
                 "notes": notes,
-                "completes": [m for m in completed[event.event_id] if standing and _completes(event, m["what"])],
+                "completes": [
+                    m for m in completed[event.event_id] if standing and _completes(event, m["what"])
+                ],
             }
         )
     return story

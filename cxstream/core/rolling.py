@@ -17,7 +17,8 @@ from cxstream.core.rules import HOUR, LABELS, Rules
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cxstream.core.measure import Labels, Measurement
+    from cxstream.core.frame import Labels
+    from cxstream.core.measure import Measurement
 
 Group = tuple[str, ...]
 """Values of some of the labels, in the order in which the rules name them."""

@@ -30,7 +30,9 @@ def snapshot(ledgers: Collection[Ledger], rules: Rules, now: int) -> Json:
     for ledger in ledgers:
         counts.merge(ledger.counts)
         retained.merge(ledger.retained)
-        for name, groups in (ledger.rolling.totals() if now == ledger.rolling.now else ledger.rolling.at(now)).items():
+        for name, groups in (
+            ledger.rolling.totals() if now == ledger.rolling.now else ledger.rolling.at(now)
+        ).items():
             for group, cell in groups.items():
                 windows[name].setdefault(group, Cell()).merge(cell)
         for group, row in ledger.backlog.rows(now).items():
@@ -49,7 +51,9 @@ def snapshot(ledgers: Collection[Ledger], rules: Rules, now: int) -> Json:
         "groups": [
             {
                 "labels": dict(zip(rules.window_labels, group, strict=True)),
-                "windows": {name: of_cell(groups[group]) for name, groups in windows.items() if group in groups},
+                "windows": {
+                    name: of_cell(groups[group]) for name, groups in windows.items() if group in groups
+                },
             }
             for group in sorted({group for groups in windows.values() for group in groups})
         ],

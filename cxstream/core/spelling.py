@@ -78,8 +78,8 @@ class Spelling:
     def mend(self, value: Any) -> object:
         """``value`` in a form that the model takes; ``None`` drops it.
 
-        Called with what is neither null nor an empty string. Raises :class:`Refused`, whose message begins behind
-        the name of the field.
+        Called with what is neither null nor an empty string. Raises :class:`Refused`, whose message begins
+        behind the name of the field.
         """
         raise NotImplementedError
 
@@ -114,7 +114,7 @@ class TicketName(Spelling):
 
 @dataclass(frozen=True)
 class SourceName(Spelling):
-    """The name of a helpdesk: text without NUL, which keeps source and ticket apart where both make up a key."""
+    """The name of a helpdesk: text without NUL, which keeps source and ticket apart in a key of both."""
 
     default: str | None = None
 

@@ -7,20 +7,22 @@ last, the usual case, costs one step of the fold.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cxstream.core.event import VOID_OUTCOMES, AnyEvent, Opened, Resolved, Updated
+from cxstream.core import timeline
+from cxstream.core.event import VOID_OUTCOMES, AnyEvent, Resolved, Updated
+from cxstream.core.frame import NONE, Frame, Labels, order
 from cxstream.core.identity import canonical
-from cxstream.core.measure import NONE, Frame, Labels, Measurement, State, SurveyKey, Yield, conclude, fold
-from cxstream.core.timeline import Order, Timeline, order
+from cxstream.core.measure import Measurement, State, SurveyKey, Yield, conclude, fold
+from cxstream.core.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NO_EVENTS, UNKNOWN, AWAITING, IN_PROGRESS, RESOLVED_NOW, VOID = range(6)
 """States of a ticket; ``UNKNOWN`` has events but no opening."""
+
 
 class Summary(NamedTuple):
     """What a ticket counts as now; of a void ticket only the state says anything."""
@@ -60,7 +62,7 @@ class Ticket:
     """The facts of one ticket and their sum."""
 
     __slots__ = (
-        "_answers", "_end", "_firsts", "_state", "_sums",
+        "_answers", "_end", "_state", "_sums",
         "arrived", "frame", "summary", "ticket_id", "timeline",
     )  # fmt: skip
 
@@ -75,15 +77,16 @@ class Ticket:
         self._sums = Yield()
         self._end: Measurement | None = None
         self._answers: dict[SurveyKey, Measurement] = {}
-        self._firsts: list[tuple[tuple[int, int, Order], str] | None] = [None] * 4
 
     @classmethod
-    def of(cls, source: str, ticket_id: str, skew: int, pages: Iterable[tuple[int, list[AnyEvent]]]) -> Ticket:
+    def of(
+        cls, source: str, ticket_id: str, skew: int, pages: Iterable[tuple[int, list[AnyEvent]]]
+    ) -> Ticket:
         """The ticket of stored pages (number, events)."""
         ticket = cls(source, ticket_id, skew)
         ticket.timeline = Timeline(pages)
         ticket.timeline.mend(ticket._precedes)
-        ticket._reframe()
+        ticket.frame.relearn(ticket.timeline)
         ticket._refold_all()
         ticket._settle()
         return ticket
@@ -104,83 +107,59 @@ class Ticket:
             if standing == event or not self._precedes(event, standing):
                 return None
             return self._recompute(event, standing=standing, whole=True)
-        whole = self._learn(event)
+        whole = self.frame.learn(event, self.timeline, self._state.last_reply)
+        if not self.timeline:
+            return self._begin(event)
         if not whole and self._adds_only(event):
+            if event.at == self.timeline.last_at and event.rank == Updated.rank:
+                return self._note(event)
             return self._append(event)
         return self._recompute(event, standing=None, whole=whole)
 
     def _precedes(self, event: AnyEvent, other: AnyEvent) -> bool:
         return precedes(self.frame.source, self.ticket_id, event, other)
 
-    # -- what holds for the whole ticket
-
-    def _place(self, event: AnyEvent) -> tuple[int, int, Order]:
-        """The event's place in the ticket's order, where the opening precedes what was dated before it."""
-        opening = self.frame.opening
-        if opening is not None:
-            if event is opening:
-                return (event.at, 0, order(event))
-            if opening.at - self.frame.skew <= event.at < opening.at:
-                return (opening.at, 1, order(event))
-        return (event.at, 2, order(event))
-
-    def _learn(self, event: AnyEvent) -> bool:
-        """Take into the frame what an event says of the whole ticket; whether everything must be refolded."""
-        frame, known = self.frame, bool(self.timeline)
-        if isinstance(event, Opened) and (frame.opening is None or order(event) < order(frame.opening)):
-            frame.opening = event
-            self._firsts = [None] * 4
-            for other in self.timeline:
-                self._learn_labels(other)
-            self._learn_labels(event)
-            self._learn_handoff(event)
-            return known
-        whole = self._learn_handoff(event)
-        return (self._learn_labels(event) or whole) and known
-
-    def _learn_handoff(self, event: AnyEvent) -> bool:
-        since = event.human_since if isinstance(event, Opened | Updated) else None
-        if since is None or since in self.frame.handoffs:
-            return False
-        insort(self.frame.handoffs, since)
-        reply = self._state.last_reply
-        return reply is not None and since <= reply
-
-    def _learn_labels(self, event: AnyEvent) -> bool:
-        firsts, changed, place = self._firsts, False, None
-        for i, value in enumerate((event.team, event.channel, event.priority, event.kind)):
-            if value is None:
-                continue
-            first = firsts[i]
-            if first is not None and first[0][0] < event.at:
-                continue
-            place = place or self._place(event)
-            if first is None or place < first[0]:
-                firsts[i] = (place, value)
-                changed = True
-        if changed:
-            team, channel, priority, kind = (first[1] if first else None for first in firsts)
-            self.frame.earliest = (team, channel, priority, kind)
-        return changed
-
-    def _reframe(self) -> None:
-        """Build the frame anew from all events."""
-        self.frame = Frame(self.frame.source, self.frame.skew)
-        self._state = State()
-        openings = [event for event in self.timeline if isinstance(event, Opened)]
-        if openings:
-            self.frame.opening = openings[0]
-        self._firsts = [None] * 4
-        for event in self.timeline:
-            self._learn_handoff(event)
-            self._learn_labels(event)
-
     # -- an event that only adds to what is there
 
     def _adds_only(self, event: AnyEvent) -> bool:
-        if not self.timeline or event.at <= self.last_at or self.summary.state == VOID:
+        """Whether an event changes nothing of what is there, but for the resolution in force."""
+        if self.summary.state == VOID or (event.rank == Resolved.rank and event.outcome in VOID_OUTCOMES):  # type: ignore[union-attr]
             return False
-        return not (isinstance(event, Resolved) and event.outcome in VOID_OUTCOMES)
+        last = self.timeline.pages[-1].events[-1]
+        if event.at > last.at:
+            return True
+        # At the instant of the last event: unless it changes the labels in force at that instant.
+        return (
+            event.at == last.at
+            and (event.rank == Updated.rank or order(event) > order(last))
+            and self._state.agrees(event)
+            and self._lone_instant()
+        )
+
+    def _lone_instant(self) -> bool:
+        """Whether the last instant, which is not the opening's, lies in the last page, with room for one more."""
+        opening, page = self.frame.opening, self.timeline.pages[-1]
+        last = page.events[-1].at
+        return (
+            (opening is None or opening.at < last)
+            and len(page.events) < timeline.PAGE_EVENTS
+            and (len(self.timeline.pages) == 1 or page.events[0].at < last)
+        )
+
+    def _begin(self, event: AnyEvent) -> Change:
+        """The first event of a ticket."""
+        self.timeline.put(event)
+        out = self.timeline.pages[0].out = fold((event,), self.frame, self._state, first=True)
+        self._sums.count(out)
+        self._answers.update(out.answers)
+        self._settle()
+        added = out.measurements + list(out.answers.values())
+        return Change([], added, added, NOTHING, self.summary)
+
+    def _note(self, event: AnyEvent) -> Change:
+        """An update, at the instant of the last event, that tells nothing new; in its place it is kept all the same."""
+        self.timeline.put(event)
+        return Change([], [], [], self.summary, self.summary)
 
     def _append(self, event: AnyEvent) -> Change:
         if self.timeline.append(event):
@@ -221,7 +200,7 @@ class Ticket:
             self.timeline.take_out(standing)
         index = self.timeline.put(event)
         if standing is not None:
-            self._reframe()
+            self.frame.relearn(self.timeline)
         if whole:
             self._refold_all()
             self._settle()
@@ -233,7 +212,14 @@ class Ticket:
             old += _difference(new, self._all())[1]
         made = {(m[0], m[4]) for m in old if not (was_void and last is not None and m[4] == last.event_id)}
         removed, added = _difference([] if was_void else old, [] if void else new)
-        return Change(removed, added, [m for m in added if (m[0], m[4]) not in made], before, self.summary, standing is not None)
+        return Change(
+            removed,
+            added,
+            [m for m in added if (m[0], m[4]) not in made],
+            before,
+            self.summary,
+            standing is not None,
+        )
 
     # -- the fold
 
@@ -332,7 +318,9 @@ class Ticket:
         )
 
 
-def _difference(old: list[Measurement], new: list[Measurement]) -> tuple[list[Measurement], list[Measurement]]:
+def _difference(
+    old: list[Measurement], new: list[Measurement]
+) -> tuple[list[Measurement], list[Measurement]]:
     """What is only in ``old``, and what is only in ``new``."""
     start = 0
     for a, b in zip(old, new, strict=False):

@@ -10,6 +10,8 @@ from bisect import bisect_left, bisect_right
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from cxstream.core.frame import Order, order
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -18,13 +20,6 @@ if TYPE_CHECKING:
 
 PAGE_EVENTS: Final = 16
 """Events of a full page: most tickets need one, and on a long one an event rewrites no more than on a short one."""
-
-Order = tuple[int, int, str]
-
-
-def order(event: AnyEvent) -> Order:
-    """The order in which events are kept: by time, then topic, then id."""
-    return (event.at, event.rank, event.event_id)
 
 
 class Page:
@@ -158,7 +153,9 @@ class Timeline:
             self.pages.append(Page(0, events))
             return
         self.pages[0].dirty = True  # it says how many there are
-        used = max(chain((page.number for page in self.pages), self.freed))  # a freed number may still hold events
+        used = max(
+            chain((page.number for page in self.pages), self.freed)
+        )  # a freed number may still hold events
         self.pages.insert(index, Page(used + 1, events))
         if self._index is None:
             self._index = {(event.rank, event.event_id): event for event in self}

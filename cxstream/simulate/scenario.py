@@ -191,7 +191,7 @@ class Faults:
 
     def __post_init__(self) -> None:
         shares = (self.duplicates, self.late, self.disordered, self.skewed, self.fast)
-        if min(shares) < 0 or not -1e-9 < 1 - math.fsum(shares):
+        if min(shares) < 0 or math.fsum(shares) > 1 + 1e-9:
             raise ValueError(
                 "the shares of faults must not be negative and add up to 1 at most: one per event"
             )

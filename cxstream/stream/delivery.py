@@ -27,6 +27,7 @@ from faust.stores import STORES
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
+from mode.threads import WorkerThread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -41,6 +42,11 @@ MAX_RECORDS: Final = 500
 
 _POLL: Final = 0.1
 """Seconds that a fetch without data may occupy the consumer's thread; Faust's second would delay every commit."""
+
+_COMMIT: Final = 3.0
+"""Seconds after which a commit is given up."""
+_JOIN: Final = 0.5
+"""Seconds to wait for the consumer's thread to end once its work is done."""
 
 SCHEME: Final = "cxkafka"
 """The scheme of broker addresses that selects this transport."""
@@ -74,8 +80,22 @@ class BatchSchema(faust.Schema):
         return decode
 
 
+class DaemonThread(WorkerThread):
+    """A thread that a process which has given up on its broker does not wait for at its end."""
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+    def stop(self) -> None:
+        """Wait for the thread's end, but not with the whole loop and for ever, as mode does."""
+        self.join(_JOIN)
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread in which aiokafka runs."""
+
+    Worker = DaemonThread
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -87,6 +107,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         topics = self.app.tables.changelog_topics
         self._ensure_consumer().pause(*driver.ensure_aiokafka_TPset(tp for tp in assigned if tp.topic in topics))
         await super().on_partitions_assigned(assigned, generation_id)
+
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        # aiokafka tries for as long as the broker is away, which would hold up a shutdown. Nothing is lost with a
+        # commit: the marks count.
+        try:
+            async with asyncio.timeout(_COMMIT):
+                return await super()._commit(offsets)
+        except TimeoutError:
+            return False
 
 
 class Consumer(driver.Consumer):
@@ -145,6 +175,10 @@ class Consumer(driver.Consumer):
         if behind:
             await self._commit(behind)  # for those who watch the group's lag; nothing here depends on it
         return {**committed, **targets}
+
+    async def give_up(self) -> None:
+        """End the thread without waiting for acknowledgements."""
+        await self._thread.stop()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust takes an idle changelog for an error; the worker watches the lag."""

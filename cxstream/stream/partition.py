@@ -79,6 +79,11 @@ class Partition:
             task.cancel()
             await asyncio.wait([task])
 
+    async def close(self) -> None:
+        """Stop, and disconnect."""
+        await self.stop()
+        await self.writer.close()
+
     async def abandon(self) -> None:
         """Stop, and let go of what is not written: something has failed, and the next owner will do it again."""
         await self.stop()

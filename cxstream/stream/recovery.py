@@ -69,8 +69,8 @@ class Recovery:
 
     async def take(self, numbers: Collection[int]) -> dict[int, Partition]:
         """Own these partitions, and no others: returns them ready to be fed."""
-        for number in set(self.parked) - set(numbers):
-            await self.parked.pop(number).writer.close()
+        leaving = [self.parked.pop(number) for number in set(self.parked) - set(numbers)]
+        await asyncio.gather(*(partition.close() for partition in leaving))
         self.progress = f"fencing earlier owners of {len(numbers)} partitions"
         candidates = {number: self.parked.get(number) or self._new(number) for number in sorted(numbers)}
         ends = {number: partition.writer.end for number, partition in candidates.items() if partition.intact}
@@ -89,10 +89,8 @@ class Recovery:
 
     async def drop(self) -> None:
         """Give everything parked away."""
-        for partition in self.parked.values():
-            await partition.stop()
-            await partition.writer.close()
-        self.parked = {}
+        parked, self.parked = list(self.parked.values()), {}
+        await asyncio.gather(*(partition.close() for partition in parked))
 
     def _new(self, number: int) -> Partition:
         writer = Writer(self._settings, number, embedded=self._embedded)

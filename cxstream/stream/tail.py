@@ -44,7 +44,11 @@ class Tail:
         )
 
     async def __aenter__(self) -> Self:
-        await self._consumer.start()
+        try:
+            await self._consumer.start()
+        except BaseException:
+            await self._consumer.stop()
+            raise
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -52,10 +56,9 @@ class Tail:
 
     async def partitions(self, topic: str) -> list[TopicPartition]:
         """Return the topic-partitions of a topic; an empty list if there is no such topic."""
-        topics = await self._consumer.topics()
-        if topic not in topics:
-            return []
-        return [TopicPartition(topic, n) for n in sorted(self._consumer.partitions_for_topic(topic) or ())]
+        # Its public counterpart, topics(), does not tell the partitions of topics that are not subscribed.
+        cluster = await self._consumer._client.fetch_all_metadata()  # noqa: SLF001
+        return [TopicPartition(topic, n) for n in sorted(cluster.partitions_for_topic(topic) or ())]
 
     async def starts(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the first offset that is still there."""

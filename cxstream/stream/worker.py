@@ -43,8 +43,10 @@ log = structlog.get_logger(__name__)
 
 _TICK: Final = 1.0
 """Seconds between two looks at the clock, the retention and the lag."""
-_STOPPING: Final = 8.0
+_STOPPING: Final = 6.0
 """Seconds to commit and leave the group; a supervisor's patience is 10 as a rule."""
+_GIVING_UP: Final = 1.5
+"""Seconds for the consumer's thread to end when that did not succeed."""
 _BEAT: Final = 15.0
 """Seconds without a tick after which the worker is taken for stuck."""
 _RETRY: Final = (0.5, 1.0, 2.0, 5.0)
@@ -141,27 +143,30 @@ class Worker:
         if self._failed is not None and self._failed.done():
             await self._abandon()  # Faust would wait for their events for ever
         if self._app is not None:
-            try:
-                async with asyncio.timeout(_STOPPING):
-                    await self._app.stop()
-            except TimeoutError:
-                log.error("not everything could be committed in time; it will be done again after the next start")
-            except Exception as error:  # noqa: BLE001 - the rest is to be closed all the same
-                log.error("the worker could not stop in order", error=repr(error))
+            await self._stop_app(self._app)
             self._app = None
         await self._cancel_taking()
-        for partition in self._owned.values():
-            await partition.stop()
-            await partition.writer.close()
+        self._recovery.parked.update(self._owned)
         self._owned.clear()
-        await self._recovery.drop()
-        await self._dead_letters.close()
+        await asyncio.gather(self._recovery.drop(), self._dead_letters.close())
         if self._scratch is not None:
             self._scratch.cleanup()
             self._scratch = None
         if self._failed is not None and not self._failed.done():
             self._failed.cancel()
         self._state = "stopped"
+
+    async def _stop_app(self, app: App) -> None:
+        try:
+            async with asyncio.timeout(_STOPPING):
+                await app.stop()
+        except TimeoutError:
+            log.error("not everything could be committed in time; it will be done again after the next start")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GIVING_UP):
+                    await app.consumer.give_up()
+        except Exception as error:  # noqa: BLE001 - the rest is to be closed all the same
+            log.error("the worker could not stop in order", error=repr(error))
 
     async def _abandon(self) -> None:
         for partition in list(self._owned.values()):
@@ -276,6 +281,7 @@ class Worker:
             self._taking = asyncio.create_task(self._recovery.take(numbers), name="recovery")
             owned = await self._taking
         except asyncio.CancelledError:
+            import traceback; traceback.print_exc(); print("CANCELLED", self._taking)
             # Broken off by the next rebalance. To return now would have Faust read events in the middle of it.
             await self._assigned.wait()
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,14 +15,15 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import confluent_kafka
 import pytest
+
+from cxstream.settings import load
+from cxstream.stream import topics
 
 from .conftest import BROKEN, OTHER, TICKET
 
 ROOT = Path(__file__).parents[2]
 CXSTREAM = [sys.executable, "-c", "from cxstream.cli import main; main()"]
-SOURCES = ["ticket-opened", "agent-replied", "ticket-resolved", "survey-answered"]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -75,9 +77,7 @@ def _eventually(holds: Callable[[], object], seconds: float = 40.0) -> None:
 
 
 def _create(address: str) -> None:
-    producer = confluent_kafka.Producer({"bootstrap.servers": address})
-    for topic in [*SOURCES, "cxstream-dead-letters", "cxstream-tickets-changelog"]:
-        producer.list_topics(topic, timeout=10)
+    asyncio.run(topics.for_worker(load(brokers=[address]), embedded=True))
 
 
 def test_a_worker_waits_for_its_topics_and_ends_on_sigterm(start, mock_kafka) -> None:

@@ -67,7 +67,17 @@ def assert_same(expected: Any, got: Any) -> None:
         pytest.fail("\n".join(differences(expected, got)))
 
 
-_NOT_KEPT = {"at", "max_seconds", "p50_seconds", "p90_seconds", "p95_seconds", "buckets", "total", "duplicate", "invalid"}
+_NOT_KEPT = {
+    "at",
+    "max_seconds",
+    "p50_seconds",
+    "p90_seconds",
+    "p95_seconds",
+    "buckets",
+    "total",
+    "duplicate",
+    "invalid",
+}
 
 
 def kept(told: Any) -> Any:
@@ -167,7 +177,9 @@ def test_the_ledger_equals_the_oracle_whatever_happens(
             if index == len(delivered) - 1 or rng.randrange(10) == 0:
                 note(f"after {index + 1} of {len(delivered)} events")
                 heard = [line for line, _ in delivered[: index + 1]]
-                expected = kept(answer(heard, wall_now_ms=WALL, **questions | {"by": None, "at": written(end)}))
+                expected = kept(
+                    answer(heard, wall_now_ms=WALL, **questions | {"by": None, "at": written(end)})
+                )
                 got = cluster.snapshot(end)
                 assert_same(expected, {key: kept(got[key]) for key in expected})
         cluster.advance(end)

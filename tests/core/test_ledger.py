@@ -34,7 +34,9 @@ class Bench:
         self.ledger = Ledger(self.rules, self.tally, self.table, NOW)
 
     def apply(self, *events: AnyEvent, ticket: str = "1") -> list[Result]:
-        return [self.ledger.apply("default", ticket, event, now=self.now, arrived=self.now) for event in events]
+        return [
+            self.ledger.apply("default", ticket, event, now=self.now, arrived=self.now) for event in events
+        ]
 
     def recover(self) -> None:
         self.ledger.drain()
@@ -56,7 +58,9 @@ def test_every_event_has_one_result(bench: Bench) -> None:
     assert bench.apply(opened(HOUR), opened(HOUR)) == ["applied", "duplicate"]
     assert bench.apply(AgentReplied(NOW - 3 * DAY, "r"), ticket="2") == ["orphan"]
     assert bench.apply(Opened(NOW - 9 * DAY, "o"), ticket="3") == ["late"]
-    assert bench.apply(opened(2 * HOUR)) == ["duplicate"], "a copy that takes the place of another is still a copy"
+    assert bench.apply(opened(2 * HOUR)) == ["duplicate"], (
+        "a copy that takes the place of another is still a copy"
+    )
 
 
 def test_measurements_are_counted_when_first_made(bench: Bench) -> None:
@@ -153,7 +157,9 @@ def test_marks_of_the_stream_are_left_alone(bench: Bench) -> None:
 
 
 def test_a_newer_format_is_refused(bench: Bench) -> None:
-    bench.table[record.key_of("default", "1")] = msgspec.msgpack.encode([record.FORMAT + 1, {"other": "shape"}])
+    bench.table[record.key_of("default", "1")] = msgspec.msgpack.encode(
+        [record.FORMAT + 1, {"other": "shape"}]
+    )
     with pytest.raises(NewerFormatError, match="upgrade"):
         bench.apply(opened(HOUR))
 

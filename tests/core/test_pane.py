@@ -20,7 +20,9 @@ from cxstream.core.pane import (
 MEASUREMENTS = st.lists(
     st.one_of(
         st.tuples(st.integers(OPENED, REOPENED), st.just(0)),
-        st.tuples(st.integers(FIRST_RESPONSE, RESOLUTION), st.integers(0, 2 * BOUNDS[-1]) | st.sampled_from(BOUNDS)),
+        st.tuples(
+            st.integers(FIRST_RESPONSE, RESOLUTION), st.integers(0, 2 * BOUNDS[-1]) | st.sampled_from(BOUNDS)
+        ),
         st.tuples(st.just(answer_code("csat", 0)), st.integers(POINT, 5 * POINT)),
         st.tuples(st.just(answer_code("nps", 2)), st.integers(0, 10 * POINT)),
     )
@@ -62,8 +64,12 @@ def test_what_is_read_equals_a_naive_count(a: list[tuple[int, int]]) -> None:
         counts, summed = total.histogram(name)
         assert summed == sum(values)
         lower = (-1, *BOUNDS)
-        assert counts == [sum(low < v <= high for v in values) for low, high in zip(lower, (*BOUNDS, 1 << 60), strict=True)]
+        assert counts == [
+            sum(low < v <= high for v in values) for low, high in zip(lower, (*BOUNDS, 1 << 60), strict=True)
+        ]
     points = [value for what, value in a if what == answer_code("nps", 2)]
     categories, counts, summed = total.survey("nps")
     assert (categories, summed) == ((0, 0, len(points)), sum(points))
-    assert [sum(counts[: i + 1]) for i in range(11)] == [sum(p <= b * POINT for p in points) for b in SCORE_BOUNDS["nps"]]
+    assert [sum(counts[: i + 1]) for i in range(11)] == [
+        sum(p <= b * POINT for p in points) for b in SCORE_BOUNDS["nps"]
+    ]

@@ -43,9 +43,19 @@ def test_windows_equal_the_naive_sum_at_every_instant(seed: int) -> None:
                 taken = held.pop(rng.randrange(len(held)))
                 rolling.put(taken, -1)
             case _:
-                moment = now - rng.choice((-2 * DAY, -60_000, 0, 1, HOUR, DAY, 8 * DAY)) + rng.randrange(-5_000, 5_000)
+                moment = (
+                    now
+                    - rng.choice((-2 * DAY, -60_000, 0, 1, HOUR, DAY, 8 * DAY))
+                    + rng.randrange(-5_000, 5_000)
+                )
                 labels = (rng.choice("ab"), rng.choice("xy"), "none", "default", "none")
-                measurement = (rng.choice((OPENED, FIRST_RESPONSE)), moment, labels, rng.randrange(10**7), str(moment))
+                measurement = (
+                    rng.choice((OPENED, FIRST_RESPONSE)),
+                    moment,
+                    labels,
+                    rng.randrange(10**7),
+                    str(moment),
+                )
                 held.append(measurement)
                 rolling.put(measurement)
         if rng.randrange(3) == 0:

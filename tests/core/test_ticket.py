@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxstream.core import record, ticket, timeline
-from cxstream.core.event import AgentReplied, AnyEvent, CustomerReplied, Opened, Resolved, SurveyAnswered, Updated
+from cxstream.core.event import (
+    AgentReplied,
+    AnyEvent,
+    CustomerReplied,
+    Opened,
+    Resolved,
+    SurveyAnswered,
+    Updated,
+)
 from cxstream.core.measure import fold
 from cxstream.core.rules import DAY
 from cxstream.core.ticket import Ticket
