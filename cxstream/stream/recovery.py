@@ -71,6 +71,9 @@ class Recovery:
         """Own these partitions, and no others: returns them ready to be fed."""
         leaving = [self.parked.pop(number) for number in set(self.parked) - set(numbers)]
         await asyncio.gather(*(partition.close() for partition in leaving))
+        self.positions, self.ends = {}, {}
+        if not numbers:
+            return {}
         self.progress = f"fencing earlier owners of {len(numbers)} partitions"
         candidates = {number: self.parked.get(number) or self._new(number) for number in sorted(numbers)}
         ends = {number: partition.writer.end for number, partition in candidates.items() if partition.intact}
@@ -134,7 +137,6 @@ class Recovery:
         names = [self._settings.topic_name(topic) for topic in self._settings.topics]
         tps = [TopicPartition(name, number) for name in names for number in partitions]
         firsts, self.ends = await tail.starts(tps), await tail.ends(tps)
-        self.positions = {}
         for tp in tps:
             offsets, first, end = partitions[tp.partition].marks.offsets, firsts[tp], self.ends[tp]
             following = offsets[tp.topic] + 1 if tp.topic in offsets else first

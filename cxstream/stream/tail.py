@@ -10,6 +10,7 @@ For recovery, for one ticket's events, for the audit. It belongs to no consumer 
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -49,6 +50,7 @@ class Tail:
         except BaseException:
             await self._consumer.stop()
             raise
+        await asyncio.sleep(0)  # aiokafka cannot be stopped before its tasks have begun
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

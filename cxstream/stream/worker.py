@@ -281,7 +281,6 @@ class Worker:
             self._taking = asyncio.create_task(self._recovery.take(numbers), name="recovery")
             owned = await self._taking
         except asyncio.CancelledError:
-            import traceback; traceback.print_exc(); print("CANCELLED", self._taking)
             # Broken off by the next rebalance. To return now would have Faust read events in the middle of it.
             await self._assigned.wait()
             return
