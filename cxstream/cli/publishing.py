@@ -34,7 +34,7 @@ def publish(settings: Settings, events: Iterable[Outgoing], pace: Pace) -> Count
 
 
 async def _publish(settings: Settings, events: Iterable[Outgoing], pace: Pace) -> Counter[str]:
-    from cxstream.stream.publisher import Publisher, TooLarge
+    from cxstream.stream.publisher import Publisher, TooLargeError
 
     await refuse_missing_topics(settings)
     sent: Counter[str] = Counter()
@@ -45,7 +45,7 @@ async def _publish(settings: Settings, events: Iterable[Outgoing], pace: Pace) -
                 await asyncio.sleep(seconds)
             try:
                 await publisher.send(event.topic, event.key, event.value)
-            except TooLarge as error:
+            except TooLargeError as error:
                 no(f"{event.topic}, key {event.key!r}: {error}: leave it out")
             sent[event.topic] += 1
     return sent

@@ -49,7 +49,7 @@ def worker(
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a service in the fastest event loop there is; what makes it fail is told in one line."""
     from cxstream.cli.failure import no
-    from cxstream.stream.worker import WorkerFailed
+    from cxstream.stream.worker import WorkerFailedError
 
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):  # not made for Windows
@@ -57,7 +57,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     try:
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(main)
-    except WorkerFailed as failed:
+    except WorkerFailedError as failed:
         no(f"the worker cannot go on: {failed}")
 
 

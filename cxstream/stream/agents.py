@@ -69,7 +69,9 @@ class Intake:
                 continue
             except Exception as error:  # a defect of ours must not stop the stream
                 log.exception("unreadable record", topic=name, partition=record.partition, offset=offset)
-                self._refuse(partition, topic, record, "wrong_type", f"cannot be read: {type(error).__name__}")
+                self._refuse(
+                    partition, topic, record, "wrong_type", f"cannot be read: {type(error).__name__}"
+                )
                 continue
             source, event = message.source, message.event
             at = event.at
@@ -89,7 +91,9 @@ class Intake:
         if highest is not None:
             partition.times[topic] = highest
 
-    def _refuse(self, partition: Partition, topic: str, record: ConsumerRecord, reason: str, message: str) -> None:
+    def _refuse(
+        self, partition: Partition, topic: str, record: ConsumerRecord, reason: str, message: str
+    ) -> None:
         partition.letters.append(Letter(record, reason, message))
         self._tally.results[topic, "invalid"] += 1
         self._tally.letters[topic, reason] += 1

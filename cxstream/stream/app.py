@@ -18,7 +18,9 @@ EMBEDDED_FETCH_WAIT: Final = 50
 """ms; the embedded broker shows new data only when a fetch has timed out."""
 
 
-def build(settings: Settings, partitions: int, data: Path, *, embedded: bool = False, session: float = SESSION) -> App:
+def build(
+    settings: Settings, partitions: int, data: Path, *, embedded: bool = False, session: float = SESSION
+) -> App:
     """Return a fresh app without agents and tables; ``data`` is a scratch directory that Faust insists on."""
     app = App(
         settings.app,

@@ -36,8 +36,7 @@ class WallClock:
     def now(self) -> int:
         """Return the wall clock's time, or the last one given if the wall clock was set back."""
         now = wall()
-        if now > self._latest:
-            self._latest = now
+        self._latest = max(self._latest, now)
         return self._latest
 
     def accept(self, at: int) -> int:  # noqa: ARG002 - events do not move this clock
@@ -59,8 +58,7 @@ class EventClock:
 
     def accept(self, at: int) -> int:
         """Take note of an event's time."""
-        if at > self._latest:
-            self._latest = at
+        self._latest = max(self._latest, at)
         return self._latest
 
 

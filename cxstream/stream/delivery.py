@@ -70,7 +70,9 @@ class BatchScheduler(DefaultSchedulingStrategy):
 class BatchSchema(faust.Schema):
     """Hands batches through without decoding."""
 
-    def compile(self, app: Any, *, default_propagate: bool = False, **_: Any) -> Callable[..., Awaitable[EventT]]:
+    def compile(
+        self, app: Any, *, default_propagate: bool = False, **_: Any
+    ) -> Callable[..., Awaitable[EventT]]:
         """Return the coroutine that makes an event of a message."""
 
         async def decode(message: Message, *, propagate: bool = default_propagate) -> EventT:  # noqa: ARG001
@@ -99,15 +101,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = self.app.fetch_wait  # noqa: SLF001 - Faust fixes it at 1.5 s
+        app: App = self.app  # type: ignore[assignment] # no other app has this consumer
+        consumer._fetch_max_wait_ms = app.fetch_wait  # noqa: SLF001 - Faust fixes it at 1.5 s
         return consumer
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Keep aiokafka from prefetching the changelog, which is never read through this consumer."""
         topics = self.app.tables.changelog_topics
-        self._ensure_consumer().pause(*driver.ensure_aiokafka_TPset(tp for tp in assigned if tp.topic in topics))
+        self._ensure_consumer().pause(
+            *driver.ensure_aiokafka_TPset(tp for tp in assigned if tp.topic in topics)
+        )
         await super().on_partitions_assigned(assigned, generation_id)
-
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # aiokafka tries for as long as the broker is away, which would hold up a shutdown. Nothing is lost with a
@@ -160,14 +164,15 @@ class Consumer(driver.Consumer):
         ends = dict(await super().highwaters(*sources)) if sources else {}
         return {tp: ends.get(tp, 0) for tp in partitions}
 
-    async def seek_to_committed(self) -> Mapping[TP, int | None]:
+    async def seek_to_committed(self) -> Mapping[TP, int]:
         """Go to the first record that is not applied yet; return the positions.
 
         Called when recovery is complete, and by Faust at odd moments during a rebalance, when no marks are known:
         what it does then, the call after the recovery puts right.
         """
         committed = dict(await super().seek_to_committed())
-        positions: dict[TP, int] = self.app.positions()
+        app: App = self.app  # type: ignore[assignment] # no other app has this consumer
+        positions = app.positions()
         targets = {tp: positions[tp] for tp in self.assignment() if tp in positions}
         for tp, offset in targets.items():
             await self.seek(tp, offset)
@@ -176,9 +181,9 @@ class Consumer(driver.Consumer):
             await self._commit(behind)  # for those who watch the group's lag; nothing here depends on it
         return {**committed, **targets}
 
-    async def give_up(self) -> None:
-        """End the thread without waiting for acknowledgements."""
-        await self._thread.stop()
+    def forget(self) -> None:
+        """Stop waiting for acknowledgements: those that are missing will not come."""
+        self._unacked_messages.clear()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust takes an idle changelog for an error; the worker watches the lag."""

@@ -26,8 +26,10 @@ class Marks:
         if stored is not None:
             version, self.offsets = msgspec.msgpack.decode(stored, type=tuple[int, dict[str, int]])
             if version != VERSION:
-                message = f"the marks have version {version}, this program writes {VERSION}: use the program that wrote them"
-                raise ValueError(message)
+                raise ValueError(
+                    f"the marks have version {version}, this program writes {VERSION}:"
+                    " use the program that wrote them"
+                )
 
     def encode(self) -> bytes:
         """Return the bytes to store."""

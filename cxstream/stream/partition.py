@@ -84,14 +84,6 @@ class Partition:
         await self.stop()
         await self.writer.close()
 
-    async def abandon(self) -> None:
-        """Stop, and let go of what is not written: something has failed, and the next owner will do it again."""
-        await self.stop()
-        self._waiting.clear()
-        self.letters.clear()
-        self.intact = False
-        self._room.set()
-
     async def commit(self, event: EventT) -> None:
         """Have the batch acknowledged once its changes are durable; waits only if far too many are not."""
         self._waiting.append(event)

@@ -39,7 +39,7 @@ _KEYS: Final = 50_000
 """Keys whose partition is remembered."""
 
 
-class TooLarge(ValueError):
+class TooLargeError(ValueError):
     """A value that no broker with default settings would accept."""
 
 
@@ -94,14 +94,14 @@ class Publisher:
     ) -> None:
         """Take a record for a topic (its canonical name); waits only if the broker cannot follow.
 
-        Raises ``TooLarge`` for this record, and ``KafkaError`` if an earlier one was not accepted.
+        Raises ``TooLargeError`` for this record, and ``KafkaError`` if an earlier one was not accepted.
         """
         lanes = self._lanes.get(topic)
         if lanes is None:
             lanes = await self._open(topic)
         if value is not None and len(value) > LARGEST:
             message = f"a value of {len(value)} bytes is larger than brokers accept ({LARGEST})"
-            raise TooLarge(message)
+            raise TooLargeError(message)
         home = self._home
         place = home.get(key)
         if place is None:

@@ -141,12 +141,19 @@ class Recovery:
             offsets, first, end = partitions[tp.partition].marks.offsets, firsts[tp], self.ends[tp]
             following = offsets[tp.topic] + 1 if tp.topic in offsets else first
             if following > end:
-                log.error("a topic was made anew, it is read from its start", topic=tp.topic, end=end, mark=following - 1)
+                log.error(
+                    "a topic was made anew, it is read from its start",
+                    topic=tp.topic,
+                    end=end,
+                    mark=following - 1,
+                )
                 del offsets[tp.topic]
                 following = first
             elif following < first:
                 lost, remedy = first - following, "lengthen the topic's retention"
-                log.error("events were deleted before they were read", topic=tp.topic, lost=lost, remedy=remedy)
+                log.error(
+                    "events were deleted before they were read", topic=tp.topic, lost=lost, remedy=remedy
+                )
                 following = first
             self.positions[tp] = following
 
@@ -167,4 +174,6 @@ class Recovery:
         partition.marks = Marks(partition.stored.get(mark.KEY))
         partition.ledger = ledger
         self.rebuilt += 1
-        log.info("partition recovered", partition=partition.number, tickets=tickets, ms=clocks.wall() - started)
+        log.info(
+            "partition recovered", partition=partition.number, tickets=tickets, ms=clocks.wall() - started
+        )

@@ -16,6 +16,7 @@ from cxstream.stream.delivery import BatchSchema
 if TYPE_CHECKING:
     import faust
     from faust.types import TP
+    from faust.types.tables import TableT
 
 
 class Store(memory.Store):
@@ -28,22 +29,22 @@ class Store(memory.Store):
         super().__post_init__()
         self.parts = {}
 
-    def apply_changelog_batch(self, batch: Any, to_key: Any, to_value: Any) -> None:
+    def apply_changelog_batch(self, batch: Any, to_key: Any, to_value: Any) -> None:  # noqa: ARG002
         """Do nothing: Faust flushes its empty recovery buffers at every rebalance."""
         if batch:
             message = f"Faust read {len(batch)} changelog records, which is the business of cxstream.stream.recovery"
             raise RuntimeError(message)
 
-    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002
         """Forget the rows of partitions that are no longer ours."""
         kept = {tp.partition for tp in active_tps}
         for number in set(self.parts) - kept:
             del self.parts[number]
 
 
-def ticket_table(app: faust.App, changelog: str, partitions: int) -> faust.Table[bytes, bytes]:
+def ticket_table(app: faust.App, changelog: str, partitions: int) -> TableT[bytes, bytes]:
     """Return the table whose changelog topic is ``changelog``."""
-    return app.Table(
+    table: TableT[bytes, bytes] = app.Table(
         "tickets",
         key_type=bytes,
         value_type=bytes,
@@ -58,3 +59,4 @@ def ticket_table(app: faust.App, changelog: str, partitions: int) -> faust.Table
             allow_empty=True,
         ),
     )
+    return table

@@ -53,7 +53,9 @@ class Tail:
         await asyncio.sleep(0)  # aiokafka cannot be stopped before its tasks have begun
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._consumer.stop()
 
     async def partitions(self, topic: str) -> list[TopicPartition]:

@@ -51,11 +51,11 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-class Missing(Exception):
+class MissingTopicsError(Exception):
     """Topics that a worker needs are not there."""
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """Topics cannot be used as they are."""
 
 
@@ -63,7 +63,11 @@ def wanted(settings: Settings) -> list[Wanted]:
     """Return every topic of these settings as ``topics create`` makes it."""
     count, copies = settings.partitions, settings.replication
     quorum = {"min.insync.replicas": "2"} if copies > 2 else {}
-    source = {"retention.ms": str(settings.ticket_retention), "max.message.bytes": str(SOURCE_BYTES), **quorum}
+    source = {
+        "retention.ms": str(settings.ticket_retention),
+        "max.message.bytes": str(SOURCE_BYTES),
+        **quorum,
+    }
     letters = {"retention.ms": str(DEAD_LETTER_RETENTION), "max.message.bytes": str(LARGE_BYTES), **quorum}
     changelog = {"cleanup.policy": "compact", "max.message.bytes": str(LARGE_BYTES), **quorum}
     found = [Wanted(settings.topic_name(topic), "source", count, copies, source) for topic in settings.topics]
@@ -109,7 +113,8 @@ async def check(settings: Settings) -> list[Finding]:
 async def for_worker(settings: Settings, *, embedded: bool = False) -> int:
     """Return the number of partitions once all topics can be used; create the worker's own.
 
-    Raises ``Missing`` for sources that are not there (to be tried again) and ``Mismatch`` for what cannot work.
+    Raises ``MissingTopicsError`` for sources that are not there (to be tried again) and
+    ``MismatchError`` for what cannot work.
     """
     async with administrator(settings) as client:
         if embedded:  # topics appear on first use, and cannot be created otherwise
@@ -121,12 +126,14 @@ async def for_worker(settings: Settings, *, embedded: bool = False) -> int:
         lacking = sorted(name for name, count in sources.items() if not count)
         if lacking:
             message = f"topics are missing: {', '.join(lacking)}; create them with: cxstream topics create"
-            raise Missing(message)
+            raise MissingTopicsError(message)
         counts = {count for count in sources.values() if count}
         if len(counts) > 1:
             listed = ", ".join(f"{name} has {count}" for name, count in sources.items())
-            message = f"all topics of events need the same number of partitions: {listed}; create the odd ones anew"
-            raise Mismatch(message)
+            message = (
+                f"all topics of events need the same number of partitions: {listed}; create the odd ones anew"
+            )
+            raise MismatchError(message)
         (count,) = counts
         own = [topic._replace(partitions=count) for topic in wanted(settings) if topic.kind != "source"]
         if not embedded:
@@ -137,7 +144,7 @@ async def for_worker(settings: Settings, *, embedded: bool = False) -> int:
                 f"{settings.changelog_topic} has {changelog} partitions, the topics of events have {count}:"
                 " delete it, and the worker builds its state from the topics"
             )
-            raise Mismatch(message)
+            raise MismatchError(message)
         return count
 
 
@@ -152,14 +159,18 @@ async def _create(client: AIOKafkaAdminClient, topics: list[Wanted]) -> None:
         return
     response = await client.create_topics(
         [
-            NewTopic(t.name, num_partitions=t.partitions, replication_factor=t.replication, topic_configs=t.config)
+            NewTopic(
+                t.name, num_partitions=t.partitions, replication_factor=t.replication, topic_configs=t.config
+            )
             for t in topics
         ]
     )
     for name, code, *reason in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
-            message = f"cannot create the topic {name}: {reason[0] if reason and reason[0] else error.__name__}"
+            message = (
+                f"cannot create the topic {name}: {reason[0] if reason and reason[0] else error.__name__}"
+            )
             raise error(message)
         log.info("topic created", topic=name)
 
@@ -191,7 +202,9 @@ def _judge(topic: Wanted, count: int | None, config: dict[str, str], copies: int
     if policy and target not in policy:
         return Finding(name, "mismatch", f"cleanup.policy={policy}", f"{change} cleanup.policy={target}")
     if topic.kind == "changelog" and "delete" in policy:
-        return Finding(name, "mismatch", f"cleanup.policy={policy} forgets tickets", f"{change} cleanup.policy=compact")
+        return Finding(
+            name, "mismatch", f"cleanup.policy={policy} forgets tickets", f"{change} cleanup.policy=compact"
+        )
     retention, least = int(config.get("retention.ms", "-1")), int(topic.config.get("retention.ms", "-1"))
     if topic.kind == "source" and 0 <= retention < least:
         detail = f"retention.ms={retention} is shorter than CXSTREAM_TICKET_RETENTION ({least} ms)"
@@ -207,7 +220,9 @@ async def _configs(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, d
     found: dict[str, dict[str, str]] = {}
     if not names:
         return found
-    for response in await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
+    for response in await client.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    ):
         for code, reason, _, name, entries in response.resources:
             if code:
                 raise for_code(code)(f"cannot read the settings of the topic {name}: {reason}")
@@ -219,7 +234,19 @@ async def _copies(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, in
     if not names:
         return {}
     rows = await client.describe_topics(names)
-    return {row["topic"]: min((len(part["replicas"]) for part in row["partitions"]), default=0) for row in rows}
+    return {
+        row["topic"]: min((len(part["replicas"]) for part in row["partitions"]), default=0) for row in rows
+    }
 
 
-__all__ = ["Finding", "KafkaError", "Mismatch", "Missing", "Wanted", "check", "create", "for_worker", "wanted"]
+__all__ = [
+    "Finding",
+    "KafkaError",
+    "MismatchError",
+    "MissingTopicsError",
+    "Wanted",
+    "check",
+    "create",
+    "for_worker",
+    "wanted",
+]

@@ -11,68 +11,66 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import itertools
 import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from cxstream.core.tally import Tally
 from cxstream.stream import agents, clock, topics
 from cxstream.stream.app import SESSION, build
 from cxstream.stream.letters import DeadLetters
 from cxstream.stream.recovery import Recovery
+from cxstream.stream.share import Share
 from cxstream.stream.table import ticket_table
 from cxstream.stream.tail import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from aiokafka import TopicPartition
 
-    from cxstream.core.ledger import Ledger
     from cxstream.settings import Settings
-    from cxstream.stream.delivery import App
-    from cxstream.stream.partition import Partition
+    from cxstream.stream.delivery import App, Consumer
 
 log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
 
 _TICK: Final = 1.0
 """Seconds between two looks at the clock, the retention and the lag."""
 _STOPPING: Final = 6.0
 """Seconds to commit and leave the group; a supervisor's patience is 10 as a rule."""
-_GIVING_UP: Final = 1.5
-"""Seconds for the consumer's thread to end when that did not succeed."""
+_GIVING_UP: Final = 2.0
+"""Seconds to end without committing when that did not succeed."""
 _BEAT: Final = 15.0
 """Seconds without a tick after which the worker is taken for stuck."""
 _RETRY: Final = (0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to reach the broker; the last is repeated."""
 
 
-class WorkerFailed(Exception):
+class WorkerFailedError(Exception):
     """The worker cannot go on; the message says why and what to do."""
 
 
-class Worker:
+def _raise_crash(app: App) -> None:
+    if app.crashed:
+        raise app.crash_reason or WorkerFailedError("Faust has crashed")
+
+
+class Worker(Share):
     """Turns the events of the partitions it is given into ledgers."""
 
     def __init__(self, settings: Settings, *, embedded: bool = False, session: float = SESSION) -> None:
-        self.settings = settings
-        self.rules = settings.rules
-        self.topics = settings.topics
-        self.fingerprint = settings.fingerprint
-        self.partitions = settings.partitions
-        self.tally = Tally(settings.rules)
-        self._clock = clock.clock(settings.clock)
+        super().__init__(settings)
         self._embedded = embedded
         self._session = session
-        self._names = {topic: settings.topic_name(topic) for topic in settings.topics}
-        self._canonical = {name: topic for topic, name in self._names.items()}
-        self._owned: dict[int, Partition] = {}
         self._dead_letters = DeadLetters(settings)
         self._recovery = Recovery(
             settings, self.tally, self._clock, self._dead_letters, self._fail, embedded=embedded
@@ -84,7 +82,6 @@ class Worker:
         self._taking: asyncio.Task[Any] | None = None
         self._assigned = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._ends: dict[TopicPartition, int] = {}
         self._beat = time.monotonic()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -104,14 +101,19 @@ class Worker:
         self._failed = asyncio.get_running_loop().create_future()
         self._scratch = tempfile.TemporaryDirectory(prefix="cxstream-")
         self._tasks = [
-            asyncio.create_task(self._launch(), name="launch"),
+            asyncio.create_task(self._launch(Path(self._scratch.name)), name="launch"),
             asyncio.create_task(self._ticking(), name="tick"),
             asyncio.create_task(self._watching(), name="watch"),
         ]
 
     async def run_forever(self) -> None:
-        """Return after SIGTERM, SIGINT or :meth:`request_stop`; raise ``WorkerFailed`` when the worker cannot go on."""
-        assert self._failed is not None
+        """Return after SIGTERM, SIGINT or :meth:`request_stop`.
+
+        Raises ``WorkerFailedError`` when the worker cannot go on.
+        """
+        failed = self._failed
+        if failed is None:
+            raise RuntimeError("the worker has not been started")
         loop = asyncio.get_running_loop()
         handled = []
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -120,9 +122,10 @@ class Worker:
                 handled.append(number)
         stop = asyncio.create_task(self._stop_requested.wait())
         try:
-            await asyncio.wait([stop, self._failed], return_when=asyncio.FIRST_COMPLETED)
-            if self._failed.done():
-                self._failed.result()
+            ends: list[asyncio.Future[Any]] = [stop, failed]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result()
         finally:
             stop.cancel()
             for number in handled:
@@ -141,7 +144,7 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         if self._failed is not None and self._failed.done():
-            await self._abandon()  # Faust would wait for their events for ever
+            await self._abandon()
         if self._app is not None:
             await self._stop_app(self._app)
             self._app = None
@@ -157,57 +160,54 @@ class Worker:
         self._state = "stopped"
 
     async def _stop_app(self, app: App) -> None:
-        try:
-            async with asyncio.timeout(_STOPPING):
-                await app.stop()
-        except TimeoutError:
+        stopping = asyncio.create_task(app.stop(), name="stop")
+        done, _ = await asyncio.wait([stopping], timeout=_STOPPING)
+        if not done:
             log.error("not everything could be committed in time; it will be done again after the next start")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GIVING_UP):
-                    await app.consumer.give_up()
-        except Exception as error:  # noqa: BLE001 - the rest is to be closed all the same
+            await self._abandon()
+            done, _ = await asyncio.wait([stopping], timeout=_GIVING_UP)
+        if not done:
+            stopping.cancel()
+        elif error := stopping.exception():  # the rest is to be closed all the same
             log.error("the worker could not stop in order", error=repr(error))
 
     async def _abandon(self) -> None:
-        for partition in list(self._owned.values()):
-            await partition.abandon()
-            await partition.writer.close()
-        self._owned.clear()
+        """Let go of what is not acknowledged, for which Faust would wait for ever."""
+        for partition in [*self._owned.values(), *self._recovery.parked.values()]:
+            await partition.stop()
+            partition.intact = False
+        if self._app is not None:
+            cast("Consumer", self._app.consumer).forget()
 
     def _fail(self, error: BaseException) -> None:
         if self._failed is None or self._failed.done():
             return
         self._state = f"failed: {error}"
         log.error("the worker fails", error=repr(error))
-        failure = error if isinstance(error, WorkerFailed) else WorkerFailed(f"{type(error).__name__}: {error}")
+        failure = (
+            error
+            if isinstance(error, WorkerFailedError)
+            else WorkerFailedError(f"{type(error).__name__}: {error}")
+        )
         failure.__cause__ = error if failure is not error else None
         self._failed.set_exception(failure)
 
-    async def _launch(self) -> None:
+    async def _launch(self, data: Path) -> None:
         try:
-            found = await self._wait_for_topics()
-            self.partitions = found
+            ready = functools.partial(topics.for_worker, self.settings, embedded=self._embedded)
+            self.partitions = await self._patiently(ready)
             await self._patiently(self._dead_letters.open)
-            while True:
-                try:
-                    await self._start_app()
-                except KafkaError as error:
-                    self._tell(f"cannot reach the broker {', '.join(self.settings.brokers)}: {error}")
-                    await asyncio.sleep(_RETRY[-1])
-                else:
-                    break
+            await self._patiently(functools.partial(self._start_app, data))
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
             self._fail(error)
 
-    async def _start_app(self) -> None:
-        assert self._scratch is not None
-        data = Path(self._scratch.name)
+    async def _start_app(self, data: Path) -> None:
         app = build(self.settings, self.partitions, data, embedded=self._embedded, session=self._session)
         app.positions = self._positions  # type: ignore[method-assign]
         intake = agents.Intake(self.settings, self.tally, self._clock, self.partitions)
         agents.define(app, self._names, intake, self._owned)
         table = ticket_table(app, self.settings.changelog_topic, self.partitions)
-        table.on_recover(self._recovered)
+        table.on_recover(functools.partial(self._recovered, app))
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_partitions_assigned.connect(self._on_assigned, weak=False)
         app.on_before_shutdown.connect(self._before_shutdown, weak=False)
@@ -217,38 +217,24 @@ class Worker:
         try:
             while not starting.done():
                 await asyncio.wait([starting], timeout=0.2)
-                if app.crashed:
-                    raise app.crash_reason or WorkerFailed("Faust has crashed")
+                _raise_crash(app)
             starting.result()
         except BaseException:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             raise
 
-    async def _wait_for_topics(self) -> int:
-        """Return the number of partitions when all topics are there; create those that are the worker's own."""
-        attempt = 0
+    async def _patiently(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        """The answer of ``attempt``, once the broker and all topics are there."""
+        waits = itertools.chain(_RETRY, itertools.repeat(_RETRY[-1]))
         while True:
             try:
-                found = await topics.for_worker(self.settings, embedded=self._embedded)
-            except topics.Missing as error:
+                return await attempt()
+            except topics.MissingTopicsError as error:
                 self._tell(str(error))
             except KafkaError as error:
                 self._tell(f"cannot reach the broker {', '.join(self.settings.brokers)}: {error}")
-            else:
-                return found
-            await asyncio.sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
-            attempt += 1
-
-    async def _patiently(self, connect: Callable[[], Any]) -> None:
-        attempt = 0
-        while True:
-            try:
-                return await connect()
-            except KafkaError as error:
-                self._tell(f"cannot reach the broker {', '.join(self.settings.brokers)}: {error}")
-            await asyncio.sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
-            attempt += 1
+            await asyncio.sleep(next(waits))
 
     def _tell(self, state: str) -> None:
         if state != self._state:
@@ -271,10 +257,8 @@ class Worker:
     async def _on_assigned(self, *_: Any, **__: Any) -> None:
         self._assigned.set()
 
-    async def _recovered(self) -> None:
+    async def _recovered(self, app: App) -> None:
         """Faust has nothing to recover and thinks it is done; it reads events when this returns."""
-        app = self._app
-        assert app is not None
         try:
             changelog = self.settings.changelog_topic
             numbers = [tp.partition for tp in app.assignor.assigned_actives() if tp.topic == changelog]
@@ -320,9 +304,7 @@ class Worker:
                 app = self._app
                 if app is None:
                     continue
-                if app.crashed:
-                    self._fail(app.crash_reason or WorkerFailed("Faust has crashed"))
-                    return
+                _raise_crash(app)
                 if app.rebalancing:
                     continue
                 for partition in list(self._owned.values()):
@@ -346,15 +328,7 @@ class Worker:
             except KafkaError:
                 await asyncio.sleep(_RETRY[-1])  # the broker is away; others say so
 
-    # -- what others see ----------------------------------------------------------------------------------------
-
-    def ledgers(self) -> Mapping[int, Ledger]:
-        """Ledgers by partition, of partitions that are owned and recovered."""
-        return {number: partition.ledger for number, partition in self._shown().items()}
-
-    def assigned(self) -> Collection[int]:
-        """Partitions that are owned and recovered; none while a rebalance goes on."""
-        return sorted(self._shown())
+    # -- its condition --------------------------------------------------------------------------------------------
 
     def recovering(self) -> bool:
         """Whether partitions are being taken over."""
@@ -374,41 +348,3 @@ class Worker:
         """Whether the loop turns and nothing has failed."""
         failed = self._failed is not None and self._failed.done()
         return not failed and time.monotonic() - self._beat < _BEAT
-
-    def now(self) -> int:
-        """Return the instant of the worker's clock, ms."""
-        return self._clock.now()
-
-    def wall(self) -> int:
-        """Return the wall clock's time, ms."""
-        return clock.wall()
-
-    def offsets(self) -> Mapping[str, Mapping[int, int]]:
-        """Last applied offset by topic and partition."""
-        found: dict[str, dict[int, int]] = {topic: {} for topic in self.topics}
-        for number, partition in self._shown().items():
-            for name, offset in partition.marks.offsets.items():
-                if name in self._canonical:
-                    found[self._canonical[name]][number] = offset
-        return found
-
-    def lag(self) -> Mapping[tuple[str, int], int]:
-        """Return the events behind the end of each owned topic-partition."""
-        shown, behind = self._shown(), {}
-        for tp, end in self._ends.items():
-            partition = shown.get(tp.partition)
-            if partition is not None:
-                mark = partition.marks.offsets.get(tp.topic, -1)
-                behind[self._canonical[tp.topic], tp.partition] = max(0, end - mark - 1)
-        return behind
-
-    def event_times(self) -> Mapping[tuple[str, int], int]:
-        """Highest ``occurred_at`` seen by topic and partition, ms."""
-        return {(topic, n): at for n, partition in self._shown().items() for topic, at in partition.times.items()}
-
-    def topic_partitions(self) -> Mapping[str, int]:
-        """Return the number of partitions of each topic."""
-        return dict.fromkeys(self.topics, self.partitions)
-
-    def _shown(self) -> dict[int, Partition]:
-        return self._owned

@@ -45,7 +45,7 @@ _CLOSING: Final = 2.0
 """Seconds that a producer may take to close."""
 
 
-class Fenced(Exception):
+class FencedError(Exception):
     """Another worker has taken the partition over, or the broker has given up on our transaction."""
 
 
@@ -120,7 +120,10 @@ class Writer:
         self._producer = client
 
     async def write(self, rows: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Write rows and wait until they are acknowledged; raises ``Fenced`` if the partition is no longer ours."""
+        """Write rows and wait until they are acknowledged.
+
+        Raises ``FencedError`` if the partition is no longer ours.
+        """
         client = self._producer
         if client is None:
             message = f"the writer of partition {self.partition} is closed"
@@ -140,7 +143,7 @@ class Writer:
                 f"partition {self.partition} of {topic} has been taken over by another worker"
                 " (or the broker was away for more than 15 minutes): start this worker again"
             )
-            raise Fenced(message) from error
+            raise FencedError(message) from error
         self.end = end
 
     async def close(self) -> None:

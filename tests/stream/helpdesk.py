@@ -47,7 +47,9 @@ def events(tickets: int, seed: int = 1) -> list[Event]:
         if rng.random() < 0.7:
             steps.append(event("ticket-resolved", name, at + 60_000))
         if rng.random() < 0.3:
-            steps.append(event("survey-answered", name, at + 90_000, survey="csat", score=rng.randrange(1, 6)))
+            steps.append(
+                event("survey-answered", name, at + 90_000, survey="csat", score=rng.randrange(1, 6))
+            )
         for step in steps:
             made += [(number + rng.random() * 50, step)] * (2 if rng.random() < 0.1 else 1)
     return [step for _, step in sorted(made, key=lambda pair: pair[0])]
@@ -116,7 +118,11 @@ async def source_ends(settings: Settings) -> dict[TopicPartition, int]:
 async def records_of(settings: Settings, topic: str) -> list:
     async with Tail(settings) as tail:
         ends = await tail.ends(await tail.partitions(topic))
-        return [record async for _, rows in tail.read({tp: (0, end) for tp, end in ends.items()}) for record in rows]
+        return [
+            record
+            async for _, rows in tail.read({tp: (0, end) for tp, end in ends.items()})
+            for record in rows
+        ]
 
 
 @asynccontextmanager

@@ -35,7 +35,9 @@ ROOT = Path(__file__).parents[2]
 @contextmanager
 def victim(address: str, prefix: str, point: str, count: int = 1) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "tests.stream.victim", address, prefix, point, str(count)]
-    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
         try:
             yield process
         finally:
@@ -48,10 +50,18 @@ async def died(process: subprocess.Popen[str], seconds: float = 60) -> int:
 
 
 # Before the first commit of offsets (a second after the first batch) and in the midst of the work.
-POINTS = [("apply", 1), ("apply", 700), ("write", 1), ("middle", 1), ("middle", 5), ("written", 1), ("written", 4)]
+POINTS = [
+    ("apply", 1),
+    ("apply", 700),
+    ("write", 1),
+    ("middle", 1),
+    ("middle", 5),
+    ("written", 1),
+    ("written", 4),
+]
 
 
-@pytest.mark.parametrize(("point", "count"), POINTS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("point", "count"), POINTS, ids=str)
 async def test_a_kill_changes_nothing(kafka, prefix, point, count):
     settings, sent = settings_for(kafka.address, prefix), events(800)
     await topics.create(settings)

@@ -5,12 +5,13 @@ import os
 import signal
 import time
 
+import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from cxstream.stream import topics
 from cxstream.stream.publisher import Publisher
-from cxstream.stream.worker import Worker, WorkerFailed
+from cxstream.stream.worker import Worker, WorkerFailedError
 from tests.kafka import RealBroker
 from tests.stream.helpdesk import (
     NOW,
@@ -213,12 +214,8 @@ async def test_topics_with_different_numbers_of_partitions_are_refused(kafka, pr
         await topics._create(client, topics.wanted(odd)[:1])
     await topics.create(settings)
     async with Worker(settings) as worker:
-        try:
+        with pytest.raises(WorkerFailedError, match="same number of partitions"):
             await asyncio.wait_for(worker.run_forever(), 30)
-        except WorkerFailed as failed:
-            assert "same number of partitions" in str(failed)
-        else:
-            raise AssertionError
         assert not worker.alive()
         assert str(worker.ready()).startswith("failed")
 
@@ -229,12 +226,8 @@ async def test_a_defect_in_applying_ends_the_worker_with_the_cause(kafka, prefix
         for ledger in worker.ledgers().values():
             monkeypatch.setattr(ledger, "apply", lambda *_, **__: 1 / 0)
         await publish(settings, [event("ticket-opened", "7", NOW)])
-        try:
+        with pytest.raises(WorkerFailedError, match="ZeroDivisionError"):
             await asyncio.wait_for(worker.run_forever(), 30)
-        except WorkerFailed as failed:
-            assert "ZeroDivisionError" in str(failed)
-        else:
-            raise AssertionError
         before = time.monotonic()
     assert time.monotonic() - before < 10
     async with started(settings) as worker:  # nothing was acknowledged

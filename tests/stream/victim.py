@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 
 from cxstream.core.ledger import Ledger
-from cxstream.stream.worker import Worker, WorkerFailed
+from cxstream.stream.worker import Worker, WorkerFailedError
 from cxstream.stream.writer import Writer
 from tests.stream.helpdesk import SESSION, settings_for
 
@@ -69,5 +69,5 @@ if __name__ == "__main__":
     arm(sys.argv[3], int(sys.argv[4]))
     try:
         asyncio.run(main(*sys.argv[1:3]))
-    except WorkerFailed as failed:
-        sys.exit(f"WorkerFailed: {failed}")
+    except WorkerFailedError as failed:
+        sys.exit(f"WorkerFailedError: {failed}")

@@ -1,0 +1,191 @@
+"""A cxstream worker as users run it: `cxstream worker` in a process of its own, watched over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import IO, Any, Final, Self
+from urllib.parse import urlsplit
+
+from benchmarks.machine import cpu_seconds, resident_bytes
+from cxstream.settings import Settings
+
+ROOT: Final = Path(__file__).parents[1]
+PARTITIONS: Final = 4
+READY: Final = 60.0
+"""Seconds to wait for a worker to be ready."""
+
+
+class Failed(Exception):  # noqa: N818 - as the project's other exceptions are named
+    """A process under measurement did not do its work; carries what it said last."""
+
+
+def settings_for(address: str, name: str, topics: str, clock: str = "event") -> Settings:
+    """Settings of the group ``name`` on topics that begin with ``topics``; other workers may share these."""
+    return Settings(
+        brokers=(address,),
+        app=name,
+        topic_prefix=topics,
+        partitions=PARTITIONS,
+        clock="event" if clock == "event" else "wall",
+        http="127.0.0.1:0",
+        log_level="warning",
+    )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The same settings as a child process reads them."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CXSTREAM_")}
+    return {
+        **inherited,
+        "CXSTREAM_BROKERS": ",".join(settings.brokers),
+        "CXSTREAM_APP": settings.app,
+        "CXSTREAM_TOPIC_PREFIX": settings.topic_prefix,
+        "CXSTREAM_PARTITIONS": str(settings.partitions),
+        "CXSTREAM_CLOCK": settings.clock,
+        "CXSTREAM_HTTP": settings.http,
+        "CXSTREAM_LOG_LEVEL": settings.log_level,
+    }
+
+
+@contextmanager
+def child(
+    command: list[str], env: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """A Python child process and its stderr; killed at the end if it still runs."""
+    with TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        with process:
+            try:
+                yield process, errors
+            finally:
+                if process.poll() is None:
+                    process.kill()
+
+
+def said(errors: IO[str]) -> str:
+    """The last lines of a child's stderr."""
+    errors.seek(0)
+    return "".join(errors.readlines()[-15:])
+
+
+def answer(command: list[str], text: str = "", env: dict[str, str] | None = None) -> dict[str, Any]:
+    """Run a child to its end and return the JSON object it prints."""
+    with child(command, env) as (process, errors):
+        out, _ = process.communicate(text)
+        if process.returncode:
+            raise Failed(f"{' '.join(command)} ended with {process.returncode}:\n{said(errors)}")
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+
+class RunningWorker:
+    """A worker's process and its page.
+
+    with RunningWorker(settings) as worker:
+        worker.snapshot()["offsets"]
+    """
+
+    def __init__(self, settings: Settings, profile: Path | None = None) -> None:
+        measured = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]
+        self._child = child([*measured, "-m", "cxstream", "worker"], environment(settings))
+        self._line: http.client.HTTPConnection
+        self.url = ""
+        self.pid = 0
+
+    def __enter__(self) -> Self:
+        process, errors = self._process, self._errors = self._child.__enter__()
+        assert process.stdout is not None
+        self.url = process.stdout.readline().rpartition(" ")[2].strip()
+        if not self.url:
+            reason = f"the worker did not start:\n{said(errors)}"
+            self._child.__exit__(None, None, None)
+            raise Failed(reason)
+        self.pid = process.pid
+        self._line = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._line.close()
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._child.__exit__(kind, error, trace)
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body, over a connection that stays open."""
+        if self._process.poll() is not None:
+            raise Failed(f"the worker ended:\n{said(self._errors)}")
+        try:
+            self._line.request("GET", path)
+            response = self._line.getresponse()
+        except ConnectionError:  # closed by the worker, after a pause of more than a minute
+            self._line.close()
+            self._line.request("GET", path)
+            response = self._line.getresponse()
+        return response.status, response.read()
+
+    def wait_until_ready(self) -> None:
+        """Return when the worker owns and has recovered all partitions."""
+        deadline = time.monotonic() + READY
+        while True:
+            status, body = self.get("/readyz")
+            if status == 200:
+                return
+            if time.monotonic() > deadline:
+                raise Failed(f"the worker is not ready: {body.decode()}{said(self._errors)}")
+            time.sleep(0.02)
+
+    def snapshot(self) -> dict[str, Any]:
+        """``/api/snapshot``."""
+        found: dict[str, Any] = json.loads(self.get("/api/snapshot")[1])
+        return found
+
+    def applied(self) -> int:
+        """Records applied since the topics began."""
+        rows = self.snapshot()["offsets"].values()
+        return sum(offset + 1 for row in rows for offset in row.values())
+
+    def total(self, metric: str) -> float:
+        """The sum of all samples of a metric."""
+        wanted = metric.encode()
+        lines = self.get("/metrics")[1].splitlines()
+        return sum(float(line.rpartition(b" ")[2]) for line in lines if line.partition(b"{")[0] == wanted)
+
+    def by_label(self, metric: str, label: str) -> dict[str, int]:
+        """The same by the values of one label."""
+        found: dict[str, int] = {}
+        for line in self.get("/metrics")[1].decode().splitlines():
+            if line.partition("{")[0] == metric:
+                value = line.partition(f'{label}="')[2].partition('"')[0]
+                found[value] = found.get(value, 0) + int(float(line.rpartition(" ")[2]))
+        return {value: count for value, count in found.items() if count}
+
+    def cpu(self) -> float:
+        """Processor seconds used so far, all threads."""
+        return cpu_seconds(self.pid)
+
+    def resident(self) -> int:
+        """Bytes of memory."""
+        return resident_bytes(self.pid)

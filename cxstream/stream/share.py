@@ -1,0 +1,79 @@
+"""A worker's share: the partitions it owns and has recovered, and what others may see of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cxstream.core.tally import Tally
+from cxstream.stream import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from aiokafka import TopicPartition
+
+    from cxstream.core.ledger import Ledger
+    from cxstream.settings import Settings
+    from cxstream.stream.partition import Partition
+
+
+class Share:
+    """What is shown is complete: a partition is in it only while its numbers are."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.rules = settings.rules
+        self.topics = settings.topics
+        self.fingerprint = settings.fingerprint
+        self.partitions = settings.partitions
+        self.tally = Tally(settings.rules)
+        self._clock = clock.clock(settings.clock)
+        self._names = {topic: settings.topic_name(topic) for topic in settings.topics}
+        self._canonical = {name: topic for topic, name in self._names.items()}
+        self._owned: dict[int, Partition] = {}
+        self._ends: dict[TopicPartition, int] = {}
+
+    def ledgers(self) -> Mapping[int, Ledger]:
+        """Ledgers by partition, of partitions that are owned and recovered."""
+        return {number: partition.ledger for number, partition in self._owned.items()}
+
+    def assigned(self) -> Collection[int]:
+        """Partitions that are owned and recovered; none while a rebalance goes on."""
+        return sorted(self._owned)
+
+    def now(self) -> int:
+        """Return the instant of the worker's clock, ms."""
+        return self._clock.now()
+
+    def wall(self) -> int:
+        """Return the wall clock's time, ms."""
+        return clock.wall()
+
+    def offsets(self) -> Mapping[str, Mapping[int, int]]:
+        """Last applied offset by topic and partition."""
+        found: dict[str, dict[int, int]] = {topic: {} for topic in self.topics}
+        for number, partition in self._owned.items():
+            for name, offset in partition.marks.offsets.items():
+                if name in self._canonical:
+                    found[self._canonical[name]][number] = offset
+        return found
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """Return the events behind the end of each owned topic-partition."""
+        behind = {}
+        for tp, end in self._ends.items():
+            partition = self._owned.get(tp.partition)
+            if partition is not None:
+                mark = partition.marks.offsets.get(tp.topic, -1)
+                behind[self._canonical[tp.topic], tp.partition] = max(0, end - mark - 1)
+        return behind
+
+    def event_times(self) -> Mapping[tuple[str, int], int]:
+        """Highest ``occurred_at`` seen by topic and partition, ms."""
+        return {
+            (topic, n): at for n, partition in self._owned.items() for topic, at in partition.times.items()
+        }
+
+    def topic_partitions(self) -> Mapping[str, int]:
+        """Return the number of partitions of each topic."""
+        return dict.fromkeys(self.topics, self.partitions)
