@@ -121,6 +121,23 @@ class Rolling:
             self._move(moved, old, new)
         return found
 
+    def between(self, start: int, end: int) -> Cell | None:
+        """All label sets together, over the panes that begin in ``[start, end)``; ``None`` if they are not kept."""
+        first, last = -(-start // self._step), -(-end // self._step)
+        if first < self._oldest:
+            return None
+        self._merge()
+        total = Cell()
+        for number in range(first, last):
+            for cell in self._panes.get(number, {}).values():
+                total.merge(cell)
+        return total
+
+    @property
+    def step(self) -> int:
+        """Width in ms of the panes that all windows share."""
+        return self._step
+
     def _panes_at(self, now: int) -> list[Range]:
         """Per window its first and last pane, in panes of the common width."""
         ranges = []
