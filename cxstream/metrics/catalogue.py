@@ -28,6 +28,8 @@ L: Final = "L"
 W: Final = "W"
 """Stands for ``window`` and the labels of ``CXSTREAM_WINDOW_LABELS``."""
 STATES: Final = ("awaiting_first_reply", "in_progress")
+SLA_STATES: Final = ("ok", "at_risk", "breached")
+OUTCOMES: Final = ("met", "breached")
 OLDEST_LABELS: Final = ("team", "channel")
 
 
@@ -121,6 +123,15 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         f"Survey answers. {_ROLLING}",
     ),
     Metric(
+        "cxstream_sla_evaluations_window", "gauge", "live", (W, "policy", "target", "outcome"),
+        f"Outcomes of SLA targets. {_ROLLING}",
+    ),
+    Metric(
+        "cxstream_sla_tickets", "gauge", "live", ("policy", "target", "state", "team"),
+        "Open tickets with a running SLA clock, by its state.",
+        more="`at_risk`: the first warning has passed, the deadline has not.",
+    ),
+    Metric(
         "cxstream_first_response_seconds", "histogram", "cumulative", (L,), f"{_FRT} {_SINCE}",
         unit="seconds",
     ),
@@ -138,6 +149,21 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     Metric(
         "cxstream_survey_answers_total", "counter", "cumulative", (L, "survey", "category"),
         f"Survey answers. {_SINCE}",
+    ),
+    Metric(
+        "cxstream_sla_evaluations_total", "counter", "cumulative", (L, "policy", "target", "outcome"),
+        f"Outcomes of SLA targets. {_SINCE}",
+        more="A breach counts at its deadline, with no event needed.",
+    ),
+    Metric(
+        "cxstream_sla_target_seconds", "gauge", "pipeline", ("policy", "target", "priority"),
+        "Time that the SLA policy allows.",
+        unit="seconds",
+    ),
+    Metric(
+        "cxstream_sla_objective_ratio", "gauge", "pipeline", ("policy", "target", "priority"),
+        "Share of the evaluations that is to be met.",
+        unit="ratio",
     ),
     Metric(
         "cxstream_events_total", "counter", "pipeline", ("topic", "result"),
@@ -214,7 +240,8 @@ _VALUES: Final = {
     "priority": (*PRIORITIES, "none"),
     "kind": (*KINDS, "none"),
     "flow": FLOWS,
-    "state": STATES,
+    "state": (*STATES, *SLA_STATES),
+    "outcome": OUTCOMES,
     "survey": SURVEYS,
     "category": tuple(dict.fromkeys(category for names in CATEGORIES.values() for category in names)),
     "result": RESULTS,
@@ -246,6 +273,7 @@ follow after these.
 _BOUNDED: Final = """\
 | team, source | see below; unknown is `none` |
 | window | the names of `CXSTREAM_WINDOWS` |
+| policy, target | those of the SLA policy |
 | topic | canonical names, without `CXSTREAM_TOPIC_PREFIX` |
 | partition | numbers from 0 |
 

@@ -261,6 +261,11 @@ def release() -> str:
         return "unknown"
 
 
+def not_yet(_: View) -> Iterable[Row]:
+    """Yield nothing: the ledger keeps no SLA clocks yet."""
+    return ()
+
+
 SOURCES: Final[dict[str, Callable[[View], Iterable[Row]]]] = {
     "cxstream_first_response_window_seconds": _window_duration("first_response"),
     "cxstream_response_window_seconds": _window_duration("response"),
@@ -271,11 +276,16 @@ SOURCES: Final[dict[str, Callable[[View], Iterable[Row]]]] = {
     OLDEST: _oldest,
     "cxstream_survey_score_window": _score_window,
     "cxstream_survey_answers_window": _answers_window,
+    "cxstream_sla_evaluations_window": not_yet,
+    "cxstream_sla_tickets": not_yet,
     "cxstream_first_response_seconds": _duration("first_response"),
     "cxstream_response_seconds": _duration("response"),
     "cxstream_resolution_seconds": _duration("resolution"),
     "cxstream_tickets_total": _tickets,
     "cxstream_survey_answers_total": _answers,
+    "cxstream_sla_evaluations_total": not_yet,
+    "cxstream_sla_target_seconds": not_yet,
+    "cxstream_sla_objective_ratio": not_yet,
     "cxstream_events_total": _events,
     "cxstream_dead_letters_total": _dead_letters,
     "cxstream_misplaced_events_total": _misplaced,
