@@ -20,11 +20,23 @@ if TYPE_CHECKING:
 # Libraries that tell at INFO and WARNING what we tell ourselves: every rebalance step, every poll that waits.
 _QUIET: Final = {
     "aiokafka": "ERROR",
+    "cxstream.stream.delivery": "WARNING",  # here Faust's services log under the name of the module that extends them
+    "cxstream.stream.table": "WARNING",
     "faust": "WARNING",
     "mode": "WARNING",
+    "mode.timers": "ERROR",  # a commit that waits for the broker is late
     "aiohttp.access": "WARNING",
     "asyncio": "WARNING",
 }
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Leave out what a Kafka client tells of an attempt that it will repeat.
+
+    While a broker is away that is a hundred lines a second, and no line says when it is over; the worker tells both
+    once. Of what a client does not get over, it logs the traceback or raises.
+    """
+    return record.exc_info is not None or record.levelno >= logging.CRITICAL
 
 
 def set_up(settings: Settings) -> None:
@@ -67,3 +79,5 @@ def set_up(settings: Settings) -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel("DEBUG" if settings.log_level == "debug" else level)
+    if settings.log_level != "debug":
+        handler.addFilter(lambda record: not record.name.startswith("aiokafka") or _worth_telling(record))

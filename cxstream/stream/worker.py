@@ -12,36 +12,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import itertools
 import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka import TopicPartition
 
 from cxstream.stream import agents, clock, topics
 from cxstream.stream.app import SESSION, build
+from cxstream.stream.broker import Broker
 from cxstream.stream.letters import DeadLetters
 from cxstream.stream.recovery import Recovery
 from cxstream.stream.share import Share
 from cxstream.stream.table import ticket_table
-from cxstream.stream.tail import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Collection, Mapping
     from types import TracebackType
-
-    from aiokafka import TopicPartition
 
     from cxstream.settings import Settings
     from cxstream.stream.delivery import App, Consumer
 
 log = structlog.get_logger(__name__)
-
-_T = TypeVar("_T")
 
 _TICK: Final = 1.0
 """Seconds between two looks at the clock, the retention and the lag."""
@@ -51,8 +46,8 @@ _GIVING_UP: Final = 2.0
 """Seconds to end without committing when that did not succeed."""
 _BEAT: Final = 15.0
 """Seconds without a tick after which the worker is taken for stuck."""
-_RETRY: Final = (0.5, 1.0, 2.0, 5.0)
-"""Seconds between attempts to reach the broker; the last is repeated."""
+_MISSING: Final = 2.0
+"""Seconds between two looks for topics that are missing."""
 
 
 class WorkerFailedError(Exception):
@@ -71,6 +66,7 @@ class Worker(Share):
         super().__init__(settings)
         self._embedded = embedded
         self._session = session
+        self._broker = Broker(settings)
         self._dead_letters = DeadLetters(settings)
         self._recovery = Recovery(
             settings, self.tally, self._clock, self._dead_letters, self._fail, embedded=embedded
@@ -103,7 +99,7 @@ class Worker(Share):
         self._tasks = [
             asyncio.create_task(self._launch(Path(self._scratch.name)), name="launch"),
             asyncio.create_task(self._ticking(), name="tick"),
-            asyncio.create_task(self._watching(), name="watch"),
+            asyncio.create_task(self._broker.watch(self._watched, self._see_ends), name="watch"),
         ]
 
     async def run_forever(self) -> None:
@@ -194,18 +190,17 @@ class Worker(Share):
 
     async def _launch(self, data: Path) -> None:
         try:
-            ready = functools.partial(topics.for_worker, self.settings, embedded=self._embedded)
-            self.partitions = await self._patiently(ready)
-            await self._patiently(self._dead_letters.open)
-            await self._patiently(functools.partial(self._start_app, data))
+            self.partitions = await self._find_topics()
+            await self._broker.patiently(self._dead_letters.open)
+            await self._broker.patiently(functools.partial(self._start_app, data))
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
             self._fail(error)
 
     async def _start_app(self, data: Path) -> None:
         app = build(self.settings, self.partitions, data, embedded=self._embedded, session=self._session)
         app.positions = self._positions  # type: ignore[method-assign]
-        intake = agents.Intake(self.settings, self.tally, self._clock, self.partitions)
-        agents.define(app, self._names, intake, self._owned)
+        self._intake = agents.Intake(self.settings, self.tally, self._clock, self.partitions)
+        agents.define(app, self._names, self._owned)
         table = ticket_table(app, self.settings.changelog_topic, self.partitions)
         table.on_recover(functools.partial(self._recovered, app))
         app.on_partitions_revoked.connect(self._revoked, weak=False)
@@ -224,17 +219,15 @@ class Worker(Share):
             await asyncio.gather(starting, return_exceptions=True)
             raise
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
-        """The answer of ``attempt``, once the broker and all topics are there."""
-        waits = itertools.chain(_RETRY, itertools.repeat(_RETRY[-1]))
+    async def _find_topics(self) -> int:
+        find = functools.partial(topics.for_worker, self.settings, embedded=self._embedded)
         while True:
             try:
-                return await attempt()
+                return await self._broker.patiently(find)
             except topics.MissingTopicsError as error:
+                self._broker.answers()
                 self._tell(str(error))
-            except KafkaError as error:
-                self._tell(f"cannot reach the broker {', '.join(self.settings.brokers)}: {error}")
-            await asyncio.sleep(next(waits))
+            await asyncio.sleep(_MISSING)
 
     def _tell(self, state: str) -> None:
         if state != self._state:
@@ -262,7 +255,8 @@ class Worker(Share):
         try:
             changelog = self.settings.changelog_topic
             numbers = [tp.partition for tp in app.assignor.assigned_actives() if tp.topic == changelog]
-            self._taking = asyncio.create_task(self._recovery.take(numbers), name="recovery")
+            take = functools.partial(self._recovery.take, numbers)
+            self._taking = asyncio.create_task(self._broker.patiently(take), name="recovery")
             owned = await self._taking
         except asyncio.CancelledError:
             # Broken off by the next rebalance. To return now would have Faust read events in the middle of it.
@@ -273,7 +267,7 @@ class Worker(Share):
             await app.crash(error)
             raise
         for partition in owned.values():
-            partition.start()
+            partition.start(self._intake.take, functools.partial(self._behind, partition))
         self._owned.update(owned)
         self._ends = dict(self._recovery.ends)
         self._tell("running")
@@ -315,18 +309,14 @@ class Worker(Share):
         except Exception as error:  # noqa: BLE001
             self._fail(error)
 
-    async def _watching(self) -> None:
-        """Ask for the end offsets; those that come with fetches are old while the buffers are full."""
-        while True:
-            try:
-                async with Tail(self.settings) as tail:
-                    while True:
-                        await asyncio.sleep(_TICK)
-                        if self._ends:
-                            found = await tail.ends(self._ends)
-                            self._ends = {tp: end for tp, end in found.items() if tp.partition in self._owned}
-            except KafkaError:
-                await asyncio.sleep(_RETRY[-1])  # the broker is away; others say so
+    def _watched(self) -> Collection[TopicPartition]:
+        """Whose ends to ask for; of a worker without partitions, one that tells whether the broker answers."""
+        if self._app is None:
+            return ()
+        return self._ends or (TopicPartition(self._names[self.topics[0]], 0),)
+
+    def _see_ends(self, found: Mapping[TopicPartition, int]) -> None:
+        self._ends = {tp: end for tp, end in found.items() if tp.partition in self._owned}
 
     # -- its condition --------------------------------------------------------------------------------------------
 
@@ -336,6 +326,8 @@ class Worker(Share):
 
     def ready(self) -> str | None:
         """Return ``None`` if every number of the assigned partitions is there, else the reason in words."""
+        if self._broker.away is not None and self._state != "stopping":
+            return self._broker.away
         if self.recovering():
             return self._recovery.progress or "recovering"
         if self._state != "running":
