@@ -7,6 +7,7 @@ with the weightiest reason.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import msgspec
@@ -16,13 +17,12 @@ from cxstream.core.cloudevents import TYPE_OF_TOPIC, announced, topic_of, unwrap
 from cxstream.core.document import LARGEST, read_document, without_frame
 from cxstream.core.identity import canonical, fingerprint
 from cxstream.core.instant import format_instant, parse_instant
-from cxstream.core.models import PAYLOADS, SPELLINGS
+from cxstream.core.models import CHECKERS, PAYLOADS, SPELLINGS
 from cxstream.core.refusal import REASONS, Refused, UnknownTopic, show
 from cxstream.core.spelling import LONGEST, Hint, Meanings, Word, plain
 from cxstream.core.survey import classify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from decimal import Decimal
 
     from cxstream.core.cloudevents import Headers
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["REASONS", "Message", "Refused", "UnknownTopic", "key_of", "read", "read_line"]
 
 Fields = dict[str, Any]
-"""The fields of a payload, each in a form its native type takes."""
+"""The fields of a payload that are there, each in a form its native type takes."""
+
+Get = Callable[[str], Any]
+"""Looks one of them up; ``None`` if it is absent."""
 
 _WEIGHT: Final = (
     "missing_field",
@@ -126,7 +129,7 @@ def _read_usual(topic: str, value: bytes | None, latest: int) -> Message | None:
     if not value or len(value) > LARGEST:
         return None
     try:
-        return _message(topic, validate(value if value[0] else without_frame(value)).__dict__, latest)
+        return _message(topic, validate(value if value[0] else without_frame(value)), latest)
     except ValueError:  # of pydantic, or of a value that the native types do not check
         return None
 
@@ -139,26 +142,27 @@ def _message(topic: str, fields: Fields, latest: int) -> Message:
 
     Raises ``ValueError`` for what is no event or not in its one form, ``Refused`` for what is too far ahead.
     """
+    get = fields.get
     ticket_id = fields["ticket_id"]
     if ticket_id.__class__ is int:
         ticket_id = str(ticket_id)
-    source = fields["source"] or event.DEFAULT_SOURCE
+    source = get("source") or event.DEFAULT_SOURCE
     if not ticket_id or len(ticket_id) > LONGEST or "\0" in source:
         raise ValueError
-    tags = fields["tags"]
+    tags = get("tags")
     facts = _FACTS[topic](
         (
             parse_instant(fields["occurred_at"]),
-            fields["event_id"] or "",
-            fields["team"] or None,
-            _channel[fields["channel"]],
-            _priority[fields["priority"]],
-            _kind[fields["kind"]],
-            fields["agent_id"] or None,
-            fields["customer_id"] or None,
+            get("event_id") or "",
+            get("team") or None,
+            _channel[get("channel")],
+            _priority[get("priority")],
+            _kind[get("kind")],
+            get("agent_id") or None,
+            get("customer_id") or None,
             (tuple(filter(None, tags)) or None) if tags else None,
         ),
-        fields,
+        get,
     )
     if facts.at > latest:
         raise _future(facts.at)
@@ -167,50 +171,61 @@ def _message(topic: str, fields: Fields, latest: int) -> Message:
     return _new(Message, (topic, source, ticket_id, facts))
 
 
-def _opened(common: tuple[Any, ...], fields: Fields) -> event.Opened:
-    return event.Opened(
-        *common,
-        opened_by=_opened_by[fields["opened_by"]],
-        human_since=None if (at := fields["human_since"]) is None else parse_instant(at),
-        escalated_at=None if (at := fields["escalated_at"]) is None else parse_instant(at),
-    )
+# Facts of a topic's own fields. Most are absent from most events: naming only those that are there halves the cost.
 
 
-def _updated(common: tuple[Any, ...], fields: Fields) -> event.Updated:
-    return event.Updated(
-        *common,
-        status=_status[fields["status"]],
-        human_since=None if (at := fields["human_since"]) is None else parse_instant(at),
-    )
+def _opened(common: tuple[Any, ...], get: Get) -> event.Opened:
+    opened = event.Opened(*common)
+    if (by := get("opened_by")) is not None:
+        opened.opened_by = _opened_by[by]
+    if (at := get("human_since")) is not None:
+        opened.human_since = parse_instant(at)
+    if (at := get("escalated_at")) is not None:
+        opened.escalated_at = parse_instant(at)
+    return opened
 
 
-def _customer_replied(common: tuple[Any, ...], _: Fields) -> event.CustomerReplied:
+def _updated(common: tuple[Any, ...], get: Get) -> event.Updated:
+    updated = event.Updated(*common, status=_status[get("status")])
+    if (at := get("human_since")) is not None:
+        updated.human_since = parse_instant(at)
+    return updated
+
+
+def _customer_replied(common: tuple[Any, ...], _: Get) -> event.CustomerReplied:
     return event.CustomerReplied(*common)
 
 
-def _agent_replied(common: tuple[Any, ...], fields: Fields) -> event.AgentReplied:
-    return event.AgentReplied(
-        *common,
-        author=_author[fields["author"]],
-        public=fields["public"] is not False,
-        waiting_since=None if (at := fields["waiting_since"]) is None else parse_instant(at),
-    )
+def _agent_replied(common: tuple[Any, ...], get: Get) -> event.AgentReplied:
+    reply = event.AgentReplied(*common)
+    if (author := get("author")) is not None:
+        reply.author = _author[author]
+    if get("public") is False:
+        reply.public = False
+    if (at := get("waiting_since")) is not None:
+        reply.waiting_since = parse_instant(at)
+    return reply
 
 
-def _resolved(common: tuple[Any, ...], fields: Fields) -> event.Resolved:
-    return event.Resolved(*common, automatic=fields["automatic"] is True, outcome=_outcome[fields["outcome"]])
+def _resolved(common: tuple[Any, ...], get: Get) -> event.Resolved:
+    resolved = event.Resolved(*common)
+    if get("automatic") is True:
+        resolved.automatic = True
+    if (outcome := get("outcome")) is not None:
+        resolved.outcome = _outcome[outcome]
+    return resolved
 
 
-def _survey_answered(common: tuple[Any, ...], fields: Fields) -> event.SurveyAnswered:
-    scale_min, scale_max = fields["scale_min"], fields["scale_max"]
+def _survey_answered(common: tuple[Any, ...], get: Get) -> event.SurveyAnswered:
+    scale_min, scale_max = get("scale_min"), get("scale_max")
     answer = event.SurveyAnswered(
         *common,
-        survey=_survey[fields["survey"]],
-        score=_exact(fields["score"]),
-        survey_id=fields["survey_id"] or None,
+        survey=_survey[get("survey")],
+        score=_exact(get("score")),
+        survey_id=get("survey_id") or None,
         scale_min=None if scale_min is None else _exact(scale_min),
         scale_max=None if scale_max is None else _exact(scale_max),
-        higher_is_better=fields["higher_is_better"] is not False,
+        higher_is_better=get("higher_is_better") is not False,
     )
     classify(answer.survey, answer.score, answer.scale_min, answer.scale_max, answer.higher_is_better)
     return answer
@@ -239,11 +254,9 @@ _REQUIRED: Final = {
     payload.topic: frozenset(name for name, field in payload.model_fields.items() if field.is_required())
     for payload in PAYLOADS
 }
-_VALIDATE: Final = {payload.topic: payload.__pydantic_validator__.validate_json for payload in PAYLOADS}
-_VALIDATE_MENDED: Final = {
-    payload.topic: payload.__pydantic_validator__.validate_python for payload in PAYLOADS
-}
-_FACTS: Final[dict[str, Callable[[tuple[Any, ...], Fields], event.AnyEvent]]] = {
+_VALIDATE: Final = {topic: checker.validate_json for topic, checker in CHECKERS.items()}
+_VALIDATE_MENDED: Final = {topic: checker.validate_python for topic, checker in CHECKERS.items()}
+_FACTS: Final[dict[str, Callable[[tuple[Any, ...], Get], event.AnyEvent]]] = {
     event.Opened.topic: _opened,
     event.Updated.topic: _updated,
     event.CustomerReplied.topic: _customer_replied,
@@ -264,7 +277,7 @@ def _read_carefully(topic: str, document: Document, headers: Headers, latest: in
         raise Refused("wrong_type", f"type: {show(type_)} is not {TYPE_OF_TOPIC[topic]}, that of the topic")
     mended = _mend(topic, document)
     try:
-        return _message(topic, _VALIDATE_MENDED[topic](mended).__dict__, latest)
+        return _message(topic, _VALIDATE_MENDED[topic](mended), latest)
     except ValueError as error:  # all else has been mended or refused
         raise Refused("bad_score", f"score {show(document.get('score'))}: {error}") from None
 
