@@ -10,7 +10,19 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from cxstream.cli import check, demo, replay, report, schemas, simulate, ticket, topics, validate, worker
+from cxstream.cli import (
+    audit,
+    check,
+    demo,
+    replay,
+    report,
+    schemas,
+    simulate,
+    ticket,
+    topics,
+    validate,
+    worker,
+)
 from cxstream.cli.console import printable
 from cxstream.cli.failure import INTERRUPTED, NO, Failure, one_line
 from cxstream.cli.options import example
@@ -99,5 +111,5 @@ def _root(
     """Carry the options that belong to no command."""
 
 
-for module in (demo, worker, simulate, replay, report, validate, ticket, topics, schemas, check):
+for module in (demo, worker, simulate, replay, report, validate, ticket, audit, topics, schemas, check):
     module.register(program)
