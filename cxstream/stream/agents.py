@@ -1,8 +1,7 @@
-"""Agents: one per topic. They read records, put events into the ledger, refusals into the dead letters."""
+"""Agents: one per topic. They hand batches to their partitions, which apply them by the one :class:`Intake`."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -26,16 +25,15 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_SLICE: Final = 100
-"""Records applied without a pause, a few ms of the loop."""
-_FEW: Final = 20
-"""Records after which others need not be let in: at low rates that would only cost turns of the loop."""
 _KEYS: Final = 50_000
 """Keys whose partition is remembered, about 6 MB: a ticket's events are near each other, murmur2 takes some us."""
 
 
 class Intake:
-    """What the agents do with records; synchronous, so that facts and marks are always one snapshot."""
+    """Reads records, puts events into the ledger, refusals into the dead letters.
+
+    Synchronous, so that facts and marks are always one snapshot.
+    """
 
     def __init__(self, settings: Settings, tally: Tally, clock: Clock, partitions: int) -> None:
         self._max_future = settings.max_future
@@ -99,13 +97,13 @@ class Intake:
         self._tally.letters[topic, reason] += 1
 
 
-def define(app: App, topics: Mapping[str, str], intake: Intake, partitions: Mapping[int, Partition]) -> None:
+def define(app: App, topics: Mapping[str, str], partitions: Mapping[int, Partition]) -> None:
     """Define an agent for each topic (canonical name -> name in Kafka)."""
     for topic, name in topics.items():
-        _define(app, topic, name, intake, partitions)
+        _define(app, topic, name, partitions)
 
 
-def _define(app: App, topic: str, name: str, intake: Intake, partitions: Mapping[int, Partition]) -> None:
+def _define(app: App, topic: str, name: str, partitions: Mapping[int, Partition]) -> None:
     channel = app.topic(name, schema=BatchSchema(key_type=bytes, value_type=bytes))
 
     @app.agent(channel, name=topic, concurrency=1)
@@ -117,16 +115,4 @@ def _define(app: App, topic: str, name: str, intake: Intake, partitions: Mapping
                 # Fetched before a rebalance; whoever owns the partition reads it again.
                 log.debug("batch of a partition that is not ours", topic=name, partition=number)
                 continue
-            records = event.message.value
-            try:
-                for start in range(0, len(records), _SLICE):
-                    async with partition.turn:
-                        intake.take(partition, topic, records[start : start + _SLICE])
-                        if len(records) > _FEW:
-                            await asyncio.sleep(0)
-                await partition.commit(event)
-            except Exception as error:
-                where = f"{name}, partition {number}, offsets {records[0].offset} to {records[-1].offset}"
-                log.exception("a batch cannot be applied", batch=where)
-                await app.crash(error)
-                raise
+            await partition.inbox.put(topic, event.message.value, event)

@@ -113,6 +113,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         )
         await super().on_partitions_assigned(assigned, generation_id)
 
+    async def on_thread_stop(self) -> None:
+        """Disconnect; with the broker away aiokafka ends with the cancellation of a fetch of its own."""
+        with contextlib.suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # aiokafka tries for as long as the broker is away, which would hold up a shutdown. Nothing is lost with a
         # commit: the marks count.

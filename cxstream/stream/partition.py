@@ -1,7 +1,7 @@
 """One partition: its ledger, how far it has come in each topic, and the group commit of both.
 
-Agents apply a batch without a pause and hand its Faust event over with :meth:`Partition.commit`. One task writes
-what has changed since the last time: dead letters first, then the tickets' rows, the marks last. Only when all that
+Agents put batches into the inbox. One task applies them, slice by slice; another writes what has changed since the
+last time: dead letters first, then the tickets' rows, the marks last. Only when all that
 is acknowledged by the broker are the events acknowledged to Faust, which then commits their offsets. So at any
 moment of a crash the changelog holds a state that some prefix of the events led to, or a part of the rows of a
 later one, which the events themselves, read again, complete.
@@ -12,18 +12,29 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from cxstream.stream import marks as mark
+from cxstream.stream.inbox import Inbox, Portion
 from cxstream.stream.marks import Marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from aiokafka import ConsumerRecord
     from faust.types import EventT
 
     from cxstream.core.ledger import Ledger
     from cxstream.stream.letters import DeadLetters, Letter
     from cxstream.stream.writer import Writer
 
+    Apply = Callable[["Partition", str, Sequence[ConsumerRecord]], None]
+    """Applies records of a topic to a partition."""
+
+log = structlog.get_logger(__name__)
+
+_FEW: Final = 20
+"""Records after which others need not be let in: at low rates that would only cost turns of the loop."""
 _LINGER: Final = 0.1
 """Seconds in which changes are gathered for one write. It delays the acknowledgement, not the numbers."""
 _FULL: Final = 500
@@ -38,6 +49,7 @@ class Partition:
     def __init__(
         self,
         number: int,
+        topics: Iterable[str],
         stored: dict[bytes, bytes],
         writer: Writer,
         dead_letters: DeadLetters,
@@ -45,6 +57,7 @@ class Partition:
         turn: asyncio.Lock,
     ) -> None:
         self.number = number
+        self.inbox = Inbox(topics)
         self.stored = stored
         """The partition's part of the ticket table; the ledger reads and changes it."""
         self.writer = writer
@@ -65,28 +78,57 @@ class Partition:
         self._wake, self._room, self._full = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
         self._lock = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
-        """Begin to write what changes."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"partition-{self.number}")
+    def start(self, apply: Apply, behind: Callable[[str], int]) -> None:
+        """Begin to apply what is delivered and to write what changes.
+
+        ``behind`` tells of a topic how many records are known to follow the last one applied.
+        """
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._applying(apply, behind), name=f"apply-{self.number}"),
+                asyncio.create_task(self._writing(), name=f"write-{self.number}"),
+            ]
 
     async def stop(self) -> None:
-        """Stop writing; what is not written yet will be done again by the next owner."""
-        task, self._task = self._task, None
-        if task is not None:
+        """Stop both; what is not written yet will be done again by the next owner."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
+        self.inbox.clear()
 
     async def close(self) -> None:
         """Stop, and disconnect."""
         await self.stop()
         await self.writer.close()
 
-    async def commit(self, event: EventT) -> None:
-        """Have the batch acknowledged once its changes are durable; waits only if far too many are not."""
-        self._waiting.append(event)
+    async def _applying(self, apply: Apply, behind: Callable[[str], int]) -> None:
+        try:
+            while True:
+                for portion in await self.inbox.round(behind):
+                    await self._apply(apply, portion)
+        except Exception as error:  # noqa: BLE001 - the worker ends, whatever it is
+            self._on_failure(error)
+
+    async def _apply(self, apply: Apply, portion: Portion) -> None:
+        """Apply records; have a batch that they end acknowledged once its changes are durable."""
+        topic, records, ended = portion
+        try:
+            async with self.turn:
+                apply(self, topic, records)
+                if len(records) > _FEW:
+                    await asyncio.sleep(0)
+        except Exception:
+            offsets = f"{records[0].offset} to {records[-1].offset}"
+            log.exception(
+                "records cannot be applied", topic=records[0].topic, partition=self.number, offsets=offsets
+            )
+            raise
+        if ended is not None:
+            self._waiting.append(ended)
         self.touch()
         if self.ledger.changed >= _HIGH:
             self._room.clear()
@@ -121,7 +163,7 @@ class Partition:
             for event in events:
                 event.ack()
 
-    async def _run(self) -> None:
+    async def _writing(self) -> None:
         try:
             while True:
                 await self._wake.wait()

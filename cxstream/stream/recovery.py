@@ -97,7 +97,8 @@ class Recovery:
 
     def _new(self, number: int) -> Partition:
         writer = Writer(self._settings, number, embedded=self._embedded)
-        return Partition(number, {}, writer, self._dead_letters, self._on_failure, self._turn)
+        topics = self._settings.topics
+        return Partition(number, topics, {}, writer, self._dead_letters, self._on_failure, self._turn)
 
     async def _read(self, tail: Tail, partitions: dict[int, Partition], ends: dict[int, int | None]) -> None:
         """Bring ``stored`` of each partition up to the changelog's end; where that changes it, the ledger goes."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiokafka import TopicPartition
+
 from cxstream.core.tally import Tally
 from cxstream.stream import clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-    from aiokafka import TopicPartition
 
     from cxstream.core.ledger import Ledger
     from cxstream.settings import Settings
@@ -60,13 +60,17 @@ class Share:
 
     def lag(self) -> Mapping[tuple[str, int], int]:
         """Return the events behind the end of each owned topic-partition."""
-        behind = {}
-        for tp, end in self._ends.items():
-            partition = self._owned.get(tp.partition)
-            if partition is not None:
-                mark = partition.marks.offsets.get(tp.topic, -1)
-                behind[self._canonical[tp.topic], tp.partition] = max(0, end - mark - 1)
-        return behind
+        return {
+            (topic, number): self._behind(partition, topic)
+            for number, partition in self._owned.items()
+            for topic, name in self._names.items()
+            if TopicPartition(name, number) in self._ends
+        }
+
+    def _behind(self, partition: Partition, topic: str) -> int:
+        name = self._names[topic]
+        end = self._ends.get(TopicPartition(name, partition.number), 0)
+        return max(0, end - partition.marks.offsets.get(name, -1) - 1)
 
     def event_times(self) -> Mapping[tuple[str, int], int]:
         """Highest ``occurred_at`` seen by topic and partition, ms."""

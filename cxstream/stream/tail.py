@@ -11,14 +11,14 @@ For recovery, for one ticket's events, for the audit. It belongs to no consumer 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cxstream.stream.security import client_options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
     from types import TracebackType
 
     from aiokafka import ConsumerRecord
@@ -29,6 +29,16 @@ MAX_RECORDS: Final = 1_000
 """Records handed over at once: unpacking them takes a few ms of the loop."""
 _WAIT: Final = 1_000
 """How long to wait for records before the position is looked at again, ms."""
+
+
+async def _to_the_end(stopping: Coroutine[Any, Any, None]) -> None:
+    """Wait for the end even if cancelled meanwhile: half a stop leaves connections open."""
+    task = asyncio.ensure_future(stopping)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 class Tail:
@@ -47,16 +57,16 @@ class Tail:
     async def __aenter__(self) -> Self:
         try:
             await self._consumer.start()
+            await asyncio.sleep(0)  # aiokafka cannot be stopped before its tasks have begun
         except BaseException:
-            await self._consumer.stop()
+            await _to_the_end(self._consumer.stop())
             raise
-        await asyncio.sleep(0)  # aiokafka cannot be stopped before its tasks have begun
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
+        await _to_the_end(self._consumer.stop())
 
     async def partitions(self, topic: str) -> list[TopicPartition]:
         """Return the topic-partitions of a topic; an empty list if there is no such topic."""

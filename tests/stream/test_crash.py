@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cxstream.stream import topics
+from cxstream.stream.tail import Tail
 from cxstream.stream.worker import Worker
 from tests.stream.helpdesk import (
     NOW,
@@ -55,7 +56,7 @@ POINTS = [
     ("apply", 700),
     ("write", 1),
     ("middle", 1),
-    ("middle", 5),
+    ("middle", 3),
     ("written", 1),
     ("written", 4),
 ]
@@ -146,11 +147,18 @@ async def test_refused_records_survive_a_kill(kafka, prefix):
     assert {letter.value for letter in letters} == {value for _, _, value in bad}
 
 
+async def written(settings, seconds=60):
+    """Wait for the first rows in the changelog."""
+    async with Tail(settings) as tail, asyncio.timeout(seconds):
+        while not any((await tail.ends(await tail.partitions(settings.changelog_topic))).values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 async def test_a_terminated_worker_exits_with_0(kafka, prefix):
     settings = settings_for(kafka.address, prefix)
     await topics.create(settings)
     await publish(settings, events(50))
     with victim(kafka.address, prefix, "never") as process:
-        await asyncio.sleep(4)
+        await written(settings)
         process.terminate()
         assert await died(process, 10) == 0
