@@ -45,6 +45,7 @@ check: install ## lint, format, types, and the generated files against their sou
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cxstream schemas --check
+	$(BIN)/cxstream dashboards --check
 
 format: install ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -26,8 +26,9 @@ ALLOWED = {
     "stream": CORE_AND_SETTINGS,
     "metrics": CORE_AND_SETTINGS,
     "gateway": CORE_AND_SETTINGS,
+    "monitoring": CORE_AND_SETTINGS | {"metrics"},
     "simulate": CORE_AND_SETTINGS,
-    "cli": {"core", "settings", "stream", "metrics", "gateway", "simulate"},
+    "cli": {"core", "settings", "stream", "metrics", "gateway", "monitoring", "simulate"},
     "__init__": set(),
     "__main__": {"cli"},
 }

@@ -13,9 +13,11 @@ from typer.exceptions import TyperException
 from cxstream.cli import (
     audit,
     check,
+    dashboards,
     demo,
     replay,
     report,
+    rules,
     schemas,
     simulate,
     ticket,
@@ -111,5 +113,19 @@ def _root(
     """Carry the options that belong to no command."""
 
 
-for module in (demo, worker, simulate, replay, report, validate, ticket, audit, topics, schemas, check):
+for module in (
+    demo,
+    worker,
+    simulate,
+    replay,
+    report,
+    validate,
+    ticket,
+    audit,
+    topics,
+    schemas,
+    dashboards,
+    rules,
+    check,
+):
     module.register(program)

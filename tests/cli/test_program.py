@@ -21,7 +21,10 @@ COMMANDS = [
     "report",
     "validate",
     "ticket",
+    "audit",
     "schemas",
+    "dashboards",
+    "rules",
     "check",
     "topics",
 ]
