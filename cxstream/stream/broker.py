@@ -13,15 +13,9 @@ import itertools
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
-from aiokafka.errors import (
-    KafkaConnectionError,
-    KafkaError,
-    KafkaTimeoutError,
-    NodeNotReadyError,
-    RequestTimedOutError,
-)
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from cxstream.stream.rights import explained
+from cxstream.stream.cause import explained
 from cxstream.stream.tail import Tail
 
 if TYPE_CHECKING:
@@ -40,53 +34,49 @@ _ASK: Final = 1.0
 _ANSWER: Final = 5.0
 """Seconds a broker may take to answer before it is taken for away; a busy one takes some tenths."""
 _RETRY: Final = (0.5, 1.0, 2.0, 5.0)
-"""Seconds between attempts to reach the broker; the last is repeated."""
-_UNREACHABLE: Final = (
-    KafkaConnectionError,
-    KafkaTimeoutError,
-    NodeNotReadyError,
-    RequestTimedOutError,
-    TimeoutError,
-    OSError,
-)
+"""Seconds between attempts; the last is repeated."""
 
 
 class Broker:
-    """Whether the broker answers; :attr:`away` is the reason in words if it does not."""
+    """Whether the broker does what it is asked."""
 
     def __init__(self, settings: Settings) -> None:
-        self.away: str | None = None
         self._settings = settings
+        self._troubles: dict[str, str] = {}
+        """What was asked for in vain -> why."""
 
-    def answers(self) -> None:
-        """Take note that the broker has done what it was asked."""
-        if self.away is not None:
-            self.away = None
+    @property
+    def trouble(self) -> str | None:
+        """Why the broker cannot be used, in words; ``None`` if it can."""
+        return next(iter(self._troubles.values()), None)
+
+    def answers(self, what: str) -> None:
+        """Take note that the broker has done ``what`` it was asked."""
+        if self._troubles.pop(what, None) and not self._troubles:
             log.info("the broker answers again")
 
-    def fails(self, error: BaseException) -> None:
+    async def fails(self, what: str, error: BaseException) -> None:
         """Take note of why it has not; told if it is news."""
-        addresses = ", ".join(self._settings.brokers)
-        if isinstance(error, _UNREACHABLE):
-            reason = f"the broker {addresses} does not answer; start it, or correct CXSTREAM_BROKERS"
-        else:
-            reason = f"the broker {addresses} refuses: {explained(error, self._settings)}"
-        if reason != self.away:
-            self.away = reason
+        reason = await explained(self._settings, error)
+        if not self._troubles:
             log.error("the broker is waited for", reason=reason)
+        self._troubles[what] = reason
 
-    async def patiently(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
+    async def patiently(self, what: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """The answer of ``attempt``, once the broker gives one."""
         waits = itertools.chain(_RETRY, itertools.repeat(_RETRY[-1]))
-        while True:
-            try:
-                answer = await attempt()
-            except KafkaError as error:
-                self.fails(error)
-            else:
-                self.answers()
-                return answer
-            await asyncio.sleep(next(waits))
+        try:
+            while True:
+                try:
+                    answer = await attempt()
+                except KafkaError as error:
+                    await self.fails(what, error)
+                else:
+                    self.answers(what)
+                    return answer
+                await asyncio.sleep(next(waits))
+        finally:
+            self._troubles.pop(what, None)  # whatever ended it, nobody waits for it any more
 
     async def watch(
         self,
@@ -95,12 +85,12 @@ class Broker:
     ) -> None:
         """Ask for end offsets again and again; those that come with fetches are old while the buffers are full."""
         while True:
-            with contextlib.suppress(KafkaError):  # told by `_ends`, or by who starts the worker
+            with contextlib.suppress(KafkaError):  # not connected yet, which whoever starts the worker tells
                 async with Tail(self._settings) as tail:
                     while True:
                         await asyncio.sleep(_ASK)
                         if tps := wanted():
-                            found(await self.patiently(functools.partial(self._ends, tail, tps)))
+                            found(await self.patiently("ends", functools.partial(self._ends, tail, tps)))
             await asyncio.sleep(_RETRY[-1])
 
     @staticmethod

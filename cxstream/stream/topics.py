@@ -125,7 +125,9 @@ async def for_worker(settings: Settings, *, embedded: bool = False) -> int:
         sources = {name: there.get(name) for name in map(settings.topic_name, settings.topics)}
         lacking = sorted(name for name, count in sources.items() if not count)
         if lacking:
-            message = f"topics are missing: {', '.join(lacking)}; create them with: cxstream topics create"
+            message = f"topics are missing: {', '.join(lacking)}: create them with: cxstream topics create"
+            if settings.security.protocol != "PLAINTEXT":  # a broker does not show what the user may not see
+                message += " (or the user lacks the right READ on them: docs/operations.md, Security)"
             raise MissingTopicsError(message)
         counts = {count for count in sources.values() if count}
         if len(counts) > 1:

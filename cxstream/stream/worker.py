@@ -191,8 +191,8 @@ class Worker(Share):
     async def _launch(self, data: Path) -> None:
         try:
             self.partitions = await self._find_topics()
-            await self._broker.patiently(self._dead_letters.open)
-            await self._broker.patiently(functools.partial(self._start_app, data))
+            await self._broker.patiently("dead letters", self._dead_letters.open)
+            await self._broker.patiently("group", functools.partial(self._start_app, data))
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
             self._fail(error)
 
@@ -223,9 +223,8 @@ class Worker(Share):
         find = functools.partial(topics.for_worker, self.settings, embedded=self._embedded)
         while True:
             try:
-                return await self._broker.patiently(find)
+                return await self._broker.patiently("topics", find)
             except topics.MissingTopicsError as error:
-                self._broker.answers()
                 self._tell(str(error))
             await asyncio.sleep(_MISSING)
 
@@ -256,7 +255,7 @@ class Worker(Share):
             changelog = self.settings.changelog_topic
             numbers = [tp.partition for tp in app.assignor.assigned_actives() if tp.topic == changelog]
             take = functools.partial(self._recovery.take, numbers)
-            self._taking = asyncio.create_task(self._broker.patiently(take), name="recovery")
+            self._taking = asyncio.create_task(self._broker.patiently("recovery", take), name="recovery")
             owned = await self._taking
         except asyncio.CancelledError:
             # Broken off by the next rebalance. To return now would have Faust read events in the middle of it.
@@ -326,8 +325,8 @@ class Worker(Share):
 
     def ready(self) -> str | None:
         """Return ``None`` if every number of the assigned partitions is there, else the reason in words."""
-        if self._broker.away is not None and self._state != "stopping":
-            return self._broker.away
+        if self._broker.trouble is not None and self._state != "stopping":
+            return self._broker.trouble
         if self.recovering():
             return self._recovery.progress or "recovering"
         if self._state != "running":
