@@ -284,11 +284,24 @@ def test_workers_agree_by_their_fingerprint(
 
 def test_the_fingerprint_takes_in_the_policy(env: Callable[..., None], tmp_path: Path) -> None:
     policy = tmp_path / "sla.yml"
+    text = "version: 1\npolicies: [{name: all, first_reply: 8h}]\n"
     env(SLA_POLICY=str(policy))
-    policy.write_text("version: 1\n", encoding="utf-8")
+    policy.write_text(text)
     first = load().fingerprint
-    policy.write_text("version: 1\ndefaults: {}\n", encoding="utf-8")
+    policy.write_text(f"# only a comment\n{text}")
+    assert load().fingerprint == first
+    policy.write_text(text.replace("8h", "9h"))
     assert load().fingerprint != first
+
+
+def test_a_wrong_policy_is_a_wrong_setting(env: Callable[..., None], tmp_path: Path) -> None:
+    policy = tmp_path / "sla.yml"
+    policy.write_text("version: 1\npolicies:\n- {name: all, first_reply: 0h}\n")
+    env(SLA_POLICY=str(policy))
+    with pytest.raises(
+        SettingsError, match=r"sla\.yml, line 3: policies\.0\.targets\.first_reply\.target: '0h'"
+    ):
+        load()
 
 
 def test_settings_can_be_made_without_a_file() -> None:

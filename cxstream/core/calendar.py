@@ -84,6 +84,15 @@ class Calendar:
         """The dates with hours of their own; closed all day where there are none."""
         return {date.fromordinal(day): self._dates[day] for day in sorted(self._dates)}
 
+    def same(self, other: Calendar) -> bool:
+        """Whether both are open at the same times; names do not matter."""
+        return self is other or (
+            self.always_open == other.always_open
+            and self.zone.key == other.zone.key
+            and self._hours == other._hours
+            and self._dates == other._dates
+        )
+
     def elapsed(self, start: int, end: int) -> int:
         """Open time between two instants, ms; 0 if ``end`` is not after ``start``."""
         return self._count(end) - self._count(start) if end > start else 0

@@ -13,8 +13,11 @@ from pydantic import PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cxstream.core import event
+from cxstream.core.policy import Policies, built_in
 from cxstream.core.rules import DAY, DEFAULT_WINDOWS, HOUR, Rules
 from cxstream.core.window import parse_windows
+from cxstream.settings.policy import PolicyError
+from cxstream.settings.policy import load as load_policies
 from cxstream.settings.security import Mechanism, Protocol, Security
 from cxstream.settings.values import (
     Brokers,
@@ -159,6 +162,10 @@ class Settings(BaseSettings):
         if self.sla_policy is not None and not self.sla_policy.is_file():
             message = f"CXSTREAM_SLA_POLICY={self.sla_policy}: there is no such file: correct the path"
             raise ValueError(message)
+        try:
+            _ = self.policies
+        except PolicyError as error:
+            raise ValueError(str(error)) from None
         _ = self.security  # raises what is inconsistent there
         return self
 
@@ -174,6 +181,11 @@ class Settings(BaseSettings):
             live_lag=self.live_lag,
             retention=self.ticket_retention,
         )
+
+    @cached_property
+    def policies(self) -> Policies:
+        """The SLA policies of the file, or what holds without one."""
+        return built_in() if self.sla_policy is None else load_policies(self.sla_policy)
 
     @cached_property
     def security(self) -> Security:
@@ -224,8 +236,7 @@ class Settings(BaseSettings):
         agreed = self.model_dump(mode="json", include=set(_AGREED))
         agreed["topics"] = {topic: self.topic_name(topic) for topic in self.topics}
         agreed["labels"], agreed["window_labels"] = list(self.labels), list(self.window_labels)
-        if self.sla_policy is not None:
-            agreed["sla_policy"] = hashlib.sha256(self.sla_policy.read_bytes()).hexdigest()
+        agreed["sla_policy"] = self.policies.describe()
         return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
 
     def origin(self, name: str) -> str:

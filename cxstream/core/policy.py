@@ -1,0 +1,257 @@
+"""Policies: which SLA targets a ticket has, compiled for use by every event.
+
+A target is a promise: a duration on a calendar. The first policy whose condition holds for a ticket gives it its
+targets; a channel's win over a priority's, and those over the rest. What matches is remembered by labels and tags, so
+an event costs one look-up. Files are read in :mod:`cxstream.settings.policy`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from cxstream.core.calendar import DAY_MINUTES, MINUTE, WEEKDAYS, AlwaysOpen, Calendar
+from cxstream.core.condition import Condition, Every, Traits
+from cxstream.core.event import AgentReplied
+from cxstream.core.instant import FIRST
+from cxstream.core.rules import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TARGETS: Final = (
+    "first_reply",
+    "next_reply",
+    "periodic_update",
+    "requester_wait",
+    "agent_work",
+    "resolution",
+    "first_resolution",
+)
+"""The targets a policy can set; their clocks are in :mod:`cxstream.core.clock`."""
+FIRST_REPLY, NEXT_REPLY, PERIODIC_UPDATE, REQUESTER_WAIT, AGENT_WORK, RESOLUTION, FIRST_RESOLUTION = range(7)
+PAUSING: Final = ("periodic_update", "requester_wait", "agent_work", "first_resolution")
+"""The targets that a status can pause."""
+
+_MOST_REMEMBERED: Final = 10_000  # sets of labels and tags
+_EARLY_WARNING: Final = 75  # percent of the time used, of the built-in policy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """A promise of one policy; durations in ms of the calendar's open time."""
+
+    policy: str
+    kind: int
+    """Index into :data:`TARGETS`."""
+    amount: int
+    calendar: Calendar
+    pause_on: frozenset[str] = frozenset()
+    """Statuses of the ticket in which the clock stands still."""
+    steps: tuple[int, ...] = ()
+    """Elapsed time at which to warn, ascending, each above 0 and below ``amount``."""
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return TARGETS[self.kind]
+
+    def same(self, other: Target) -> bool:
+        """Whether both promise the same under the same name."""
+        return self is other or (
+            self.policy == other.policy
+            and self.amount == other.amount
+            and self.pause_on == other.pause_on
+            and self.steps == other.steps
+            and self.calendar.same(other.calendar)
+        )
+
+
+Promises = tuple[Target | None, ...]
+"""What a ticket is promised, in the order of :data:`TARGETS`."""
+
+NO_PROMISES: Final[Promises] = (None,) * len(TARGETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The targets of the tickets for which ``when`` holds; each layer by the target's name."""
+
+    name: str
+    when: Condition
+    targets: Mapping[str, Target]
+    by_priority: Mapping[str, Mapping[str, Target]] = field(default_factory=dict)
+    by_channel: Mapping[str, Mapping[str, Target]] = field(default_factory=dict)
+
+    def promises(self, priority: str, channel: str) -> Promises:
+        """What a ticket of this priority and channel is promised."""
+        found = {**self.targets, **self.by_priority.get(priority, {}), **self.by_channel.get(channel, {})}
+        return tuple(found.get(name) for name in TARGETS)
+
+    def layers(self) -> list[tuple[str, str, Mapping[str, Target]]]:
+        """All targets as they are set: priority and channel (``any`` where it does not matter), then those."""
+        return [
+            ("any", "any", self.targets),
+            *((priority, "any", layer) for priority, layer in self.by_priority.items()),
+            *(("any", channel, layer) for channel, layer in self.by_channel.items()),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Which share of a target's evaluations is to be met over ``window`` (ms), in thousandths of a percent."""
+
+    policy: str
+    target: str
+    attainment: int
+    window: int
+
+    @property
+    def ratio(self) -> float:
+        """The attainment between 0 and 1."""
+        return self.attainment / 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """A least value of a ratio other than an SLA's, from ``min_answers`` answers on; ``window`` in ms."""
+
+    metric: str
+    minimum: float
+    window: int
+    min_answers: int
+
+
+class Policies:
+    """A policy file, compiled."""
+
+    def __init__(
+        self,
+        policies: Sequence[Policy],
+        *,
+        calendar: Calendar,
+        calendars: Sequence[Calendar] = (),
+        authors: frozenset[str] = frozenset({"agent"}),
+        public: bool = True,
+        objectives: Sequence[Objective] = (),
+        minimums: Sequence[Minimum] = (),
+    ) -> None:
+        """``calendar`` is the usual one; replies count if by one of ``authors`` and, with ``public``, public."""
+        self.policies = tuple(policies)
+        self.calendar = calendar
+        self.calendars = tuple(calendars) or (calendar,)
+        self.authors = authors
+        self.public = public
+        self.objectives = tuple(objectives)
+        self.minimums = tuple(minimums)
+        self._matched: dict[Traits, Promises] = {}
+
+    def match(self, traits: Traits) -> Promises:
+        """What a ticket is promised by the first policy that applies to it."""
+        promises = self._matched.get(traits)
+        if promises is None:
+            if len(self._matched) >= _MOST_REMEMBERED:
+                self._matched.clear()
+            _, channel, priority, _, _ = traits.labels
+            applies = next((policy for policy in self.policies if policy.when.holds(traits)), None)
+            promises = NO_PROMISES if applies is None else applies.promises(priority, channel)
+            self._matched[traits] = promises
+        return promises
+
+    def counts(self, event: AgentReplied) -> bool:
+        """Whether a reply answers the customer."""
+        return (event.public or not self.public) and event.author in self.authors
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that can change a number, as JSON: what workers must agree on."""
+        return {
+            "calendars": {calendar.name: described(calendar) for calendar in self.calendars},
+            "calendar": self.calendar.name,
+            "counts_as_reply": {"public": self.public, "author": sorted(self.authors)},
+            "policies": [
+                {
+                    "name": policy.name,
+                    "when": policy.when.text(),
+                    "targets": [
+                        {
+                            "priority": priority,
+                            "channel": channel,
+                            "target": name,
+                            "seconds": target.amount / 1_000,
+                            "calendar": target.calendar.name,
+                            "pause_on": sorted(target.pause_on),
+                            "warn_at_seconds": [step / 1_000 for step in target.steps],
+                        }
+                        for priority, channel, layer in policy.layers()
+                        for name, target in layer.items()
+                    ],
+                }
+                for policy in self.policies
+            ],
+        }
+
+
+def described(calendar: Calendar) -> dict[str, Any]:
+    """A calendar as JSON, as it is written in a policy file."""
+    if calendar.always_open:
+        return {"timezone": calendar.zone.key, "always_open": True}
+    return {
+        "timezone": calendar.zone.key,
+        "hours": {
+            name: [interval_text(interval) for interval in day]
+            for name, day in zip(WEEKDAYS, calendar.hours, strict=True)
+            if day
+        },
+        "holidays": [
+            {"date": day.isoformat(), "hours": [interval_text(interval) for interval in hours]}
+            for day, hours in calendar.dates.items()
+        ],
+    }
+
+
+def interval_text(interval: tuple[int, int]) -> str:
+    """``08:00-12:00``."""
+    return "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in interval)
+
+
+class History:
+    """The policies in force, each from an instant on (ms); a change acts like an event at its instant."""
+
+    def __init__(self, first: Policies, *changes: tuple[int, Policies]) -> None:
+        """``first`` is in force from the beginning; ``changes`` come in the order of their instants."""
+        self._starts = [FIRST, *(start for start, _ in changes)]
+        self._policies = [first, *(policies for _, policies in changes)]
+
+    @property
+    def current(self) -> Policies:
+        """The policies that have come last."""
+        return self._policies[-1]
+
+    def at(self, instant: int) -> Policies:
+        """The policies in force."""
+        if len(self._policies) == 1:
+            return self._policies[0]
+        return self._policies[max(bisect_right(self._starts, instant) - 1, 0)]
+
+    def changes(self, after: int, until: int) -> list[int]:
+        """The instants of changes in ``(after, until]``."""
+        if len(self._starts) == 1:
+            return []
+        return self._starts[bisect_right(self._starts, after) : bisect_right(self._starts, until)]
+
+
+def built_in() -> Policies:
+    """The policy without a file: what customers expect of each channel, around the clock."""
+    always = AlwaysOpen("always", ZoneInfo("UTC"))
+    expected = {"phone": 4 * MINUTE, "chat": 2 * MINUTE, "email": DAY_MINUTES * MINUTE, "social": HOUR}
+    by_channel = {
+        channel: {
+            "first_reply": Target(
+                "default", FIRST_REPLY, amount, always, steps=(amount * _EARLY_WARNING // 100,)
+            )
+        }
+        for channel, amount in expected.items()
+    }
+    return Policies([Policy("default", Every(()), {}, by_channel=by_channel)], calendar=always)
