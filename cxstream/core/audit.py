@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from cxstream.core import record
+from cxstream.core.change import RESOLVED_NOW, UNKNOWN, VOID
 from cxstream.core.event import AnyEvent
 from cxstream.core.frame import order
-from cxstream.core.ticket import RESOLVED_NOW, UNKNOWN, VOID, Ticket, precedes
+from cxstream.core.ticket import Ticket, precedes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cxstream.core.ticket import AWAITING, IN_PROGRESS, NO_EVENTS, RESOLVED_NOW, UNKNOWN, VOID
+from cxstream.core.change import AWAITING, IN_PROGRESS, NO_EVENTS, RESOLVED_NOW, VOID
 
 if TYPE_CHECKING:
-    from cxstream.core.ticket import Summary
+    from cxstream.core.change import Summary
 
 
 class Counts(msgspec.Struct, gc=False):
@@ -41,32 +41,32 @@ class Counts(msgspec.Struct, gc=False):
 
     def move(self, before: Summary, after: Summary) -> None:
         """Follow a ticket from one summary to the next."""
-        self._add(before, -1)
-        self._add(after, 1)
+        was, _, _, reopened, replies, negative, orphans = before
+        now, _, _, reopened_now, replies_now, negative_now, orphans_now = after
+        if was != now:
+            self._count(was, -1)
+            self._count(now, 1)
+        # These are 0 where they do not count: in a void ticket, and all but the orphans without an opening.
+        self.one_touch += (now == RESOLVED_NOW and replies_now == 1) - (was == RESOLVED_NOW and replies == 1)
+        self.reopened += reopened_now - reopened
+        self.replies += replies_now - replies
+        self.negative += negative_now - negative
+        self.orphans += orphans_now - orphans
 
     def merge(self, other: Counts) -> None:
         """Add the counts of another partition."""
         for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
-    def _add(self, summary: Summary, sign: int) -> None:
-        state = summary.state
+    def _count(self, state: int, sign: int) -> None:
         if state == NO_EVENTS:
             return
         self.entries += sign
-        self.orphans += sign * summary.orphans
-        if state == UNKNOWN:
-            return
-        if state == VOID:
-            self.void += sign
-            return
-        if state == RESOLVED_NOW:
-            self.resolved += sign
-            self.one_touch += sign * (summary.replies == 1)
-        elif state == AWAITING:
+        if state == AWAITING:
             self.awaiting += sign
         elif state == IN_PROGRESS:
             self.in_progress += sign
-        self.reopened += sign * summary.reopened
-        self.replies += sign * summary.replies
-        self.negative += sign * summary.negative
+        elif state == RESOLVED_NOW:
+            self.resolved += sign
+        elif state == VOID:
+            self.void += sign

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from cxstream.core.event import AnyEvent, Opened, Updated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 NONE: Final = "none"
 """The label value of what is not known."""
@@ -18,28 +20,49 @@ Labels = tuple[str, str, str, str, str]
 
 Order = tuple[int, int, str]
 
+Place = tuple[int, int, Order]
+"""Where an event stands in the ticket's order: in the order kept, but for what is dated before the opening."""
+
+_MOST_SHARED: Final = 50_000
+
+_shared: Final[dict[Labels, Labels]] = {}
+
+
+def share(labels: Labels) -> Labels:
+    """These labels as the one object that all tickets share: memory is paid once, and comparing is quick."""
+    found = _shared.get(labels)
+    if found is None:
+        if len(_shared) >= _MOST_SHARED:
+            _shared.clear()
+        found = _shared[labels] = labels
+    return found
+
 
 def order(event: AnyEvent) -> Order:
     """The order in which events are kept: by time, then topic, then id."""
     return (event.at, event.rank, event.event_id)
 
 
-class Frame:
+class Frame(msgspec.Struct, gc=False, eq=False):
     """The opening, the hand-offs, and per label the earliest value known."""
 
-    __slots__ = ("_firsts", "earliest", "handoffs", "opening", "skew", "source")
+    source: str
+    skew: int
+    """How long before the opening an event may be dated and still belong to it, in ms."""
+    opening: Opened | None = None
+    """The earliest ``ticket-opened``; without one, only surveys count."""
+    handoffs: tuple[int, ...] = ()
+    """Distinct instants since when a human has been responsible, sorted."""
+    earliest: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
+    """The earliest known team, channel, priority and kind."""
+    _firsts: list[Place | None] | None = None
+    """The places of those, found out when an event comes out of order."""
 
-    def __init__(self, source: str, skew: int) -> None:
-        self.source = source
-        self.skew = skew
-        """How long before the opening an event may be dated and still belong to it, in ms."""
-        self.opening: Opened | None = None
-        """The earliest ``ticket-opened``; without one, only surveys count."""
-        self.handoffs: list[int] = []
-        """Distinct instants since when a human has been responsible, sorted."""
-        self.earliest: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
-        """The earliest known team, channel, priority and kind."""
-        self._firsts: list[tuple[tuple[int, int, Order], str] | None] = [None] * 4
+    @property
+    def labels(self) -> Labels:
+        """The labels before any is in force: the earliest known."""
+        team, channel, priority, kind = self.earliest
+        return share((team or NONE, channel or NONE, priority or NONE, self.source, kind or NONE))
 
     def since(self, start: int, reply: int) -> int:
         """``start``, or the last hand-off not after ``reply`` if that is later."""
@@ -49,58 +72,87 @@ class Frame:
                 return max(start, self.handoffs[index - 1])
         return start
 
+    def follows(self, event: AnyEvent, reply: int | None) -> bool:
+        """Take what an event that comes last says of the whole ticket; whether that changes what is there.
+
+        ``reply`` is the time of the last qualifying reply, ms.
+        """
+        rank = event.rank
+        if rank == Opened.rank and self.opening is None:
+            return True
+        team, channel, priority, kind = self.earliest
+        if (
+            (team is None and event.team is not None)
+            or (channel is None and event.channel is not None)
+            or (priority is None and event.priority is not None)
+            or (kind is None and event.kind is not None)
+        ):
+            return True
+        return rank <= Updated.rank and self._hand_off(event, reply)
+
     def learn(self, event: AnyEvent, others: Iterable[AnyEvent], reply: int | None) -> bool:
         """Take what a new event says of the whole ticket; whether that changes what ``others`` measure.
 
         ``reply`` is the time of the last qualifying reply among them, ms.
         """
         if isinstance(event, Opened) and (self.opening is None or order(event) < order(self.opening)):
-            self.opening = event
-            self._firsts = [None] * 4
-            for other in others:
-                self._learn_labels(other)
-            self._learn_labels(event)
-            self._learn_handoff(event, None)
+            self.relearn(sorted([event, *others], key=order))
             return True
-        changed = self._learn_handoff(event, reply)
-        return self._learn_labels(event) or changed
+        if self._firsts is None:
+            self._firsts = self._find(others)
+        changed = self._hand_off(event, reply)
+        firsts, place = self._firsts, self._place(event)
+        earliest = list(self.earliest)
+        for i, value in enumerate((event.team, event.channel, event.priority, event.kind)):
+            first = firsts[i]
+            if value is not None and (first is None or place < first):
+                firsts[i], earliest[i], changed = place, value, True
+        self.earliest = (earliest[0], earliest[1], earliest[2], earliest[3])
+        return changed
 
-    def relearn(self, events: Iterable[AnyEvent]) -> None:
+    def relearn(self, events: Sequence[AnyEvent]) -> None:
         """Begin anew with ``events``, in the order in which they are kept."""
-        events = list(events)
-        self.opening = next((event for event in events if isinstance(event, Opened)), None)
-        self.handoffs = []
-        self._firsts = [None] * 4
-        self.earliest = (None, None, None, None)
+        self._firsts = None
+        self.opening, self.handoffs = None, ()
         for event in events:
-            self._learn_handoff(event, None)
-            self._learn_labels(event)
+            if event.rank == Opened.rank and self.opening is None:
+                self.opening = event  # type: ignore[assignment]
+            if event.rank <= Updated.rank and event.human_since is not None:  # type: ignore[union-attr]
+                self._hand_off(event, None)
+        if events[0] is not self.opening:
+            events = sorted(events, key=self._place)
+        team = channel = priority = kind = None
+        for event in events:
+            team, channel = team or event.team, channel or event.channel
+            priority, kind = priority or event.priority, kind or event.kind
+            if team and channel and priority and kind:
+                break
+        self.earliest = (team, channel, priority, kind)
 
-    def _learn_handoff(self, event: AnyEvent, reply: int | None) -> bool:
+    def _find(self, events: Iterable[AnyEvent]) -> list[Place | None]:
+        """Per label the place of the event that says it first; what it says is :attr:`earliest`."""
+        firsts: list[Place | None] = [None] * 4
+        earliest: list[str | None] = [None] * 4
+        for event in events:
+            place = None
+            for i, value in enumerate((event.team, event.channel, event.priority, event.kind)):
+                if value is None:
+                    continue
+                first = firsts[i]
+                place = place or self._place(event)
+                if first is None or place < first:
+                    firsts[i], earliest[i] = place, value
+        self.earliest = (earliest[0], earliest[1], earliest[2], earliest[3])
+        return firsts
+
+    def _hand_off(self, event: AnyEvent, reply: int | None) -> bool:
         since = event.human_since if isinstance(event, Opened | Updated) else None
         if since is None or since in self.handoffs:
             return False
-        insort(self.handoffs, since)
+        self.handoffs = tuple(sorted((*self.handoffs, since)))
         return reply is not None and since <= reply
 
-    def _learn_labels(self, event: AnyEvent) -> bool:
-        firsts, changed, place = self._firsts, False, None
-        for i, value in enumerate((event.team, event.channel, event.priority, event.kind)):
-            if value is None:
-                continue
-            first = firsts[i]
-            if first is not None and first[0][0] < event.at:
-                continue
-            place = place or self._place(event)
-            if first is None or place < first[0]:
-                firsts[i] = (place, value)
-                changed = True
-        if changed:
-            team, channel, priority, kind = (first[1] if first else None for first in firsts)
-            self.earliest = (team, channel, priority, kind)
-        return changed
-
-    def _place(self, event: AnyEvent) -> tuple[int, int, Order]:
+    def _place(self, event: AnyEvent) -> Place:
         """The event's place in the ticket's order, where the opening precedes what was dated before it."""
         opening = self.opening
         if opening is not None:

@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING, Final
 
 from cxstream.core import record
 from cxstream.core.backlog import Backlog
+from cxstream.core.change import NOTHING, RESOLVED_NOW, UNKNOWN, VOID
 from cxstream.core.counts import Counts
-from cxstream.core.pane import Cell
 from cxstream.core.rolling import Rolling
 from cxstream.core.rules import HOUR
-from cxstream.core.ticket import RESOLVED_NOW, UNKNOWN, VOID, Change, Summary, Ticket
+from cxstream.core.ticket import Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from cxstream.core.event import AnyEvent
-    from cxstream.core.measure import Measurement
+    from cxstream.core.pane import Cell
     from cxstream.core.record import Rows
     from cxstream.core.rules import Rules
     from cxstream.core.tally import Result, Tally
 
 _HOT: Final = 4_000
-"""Tickets kept decoded although nothing of them is waiting to be written: about 15 MB."""
+"""So many tickets, at least, are kept decoded although nothing of them is waiting to be written; at most twice as
+many, which is about 10 MB."""
 
 _LONG: Final = 8
 """Pages from which on a ticket is always kept decoded, so that no event pays for reading them all."""
@@ -43,15 +44,15 @@ class Ledger:
         self.rolling = Rolling(rules, now)
         self.backlog = Backlog(rules)
         self.counts = Counts()
-        self.retained = Cell()
-        """All measurements of the tickets that are kept, whenever they were made."""
         self.newest: int | None = None
         """The latest time of an event, ms."""
         self._rules = rules
         self._tally = tally
         self._stored = stored
         self._dirty: dict[bytes, Ticket] = {}
+        # Two generations: a full one becomes the elder and the elder is dropped, at no cost per ticket.
         self._hot: dict[bytes, Ticket] = {}
+        self._warm: dict[bytes, Ticket] = {}
         self._long: dict[bytes, Ticket] = {}
         self._removed: dict[bytes, Ticket] = {}
         self._due: dict[int, list[bytes]] = {}
@@ -60,6 +61,11 @@ class Ledger:
     def changed(self) -> int:
         """Tickets waiting for :meth:`drain`."""
         return len(self._dirty) + len(self._removed)
+
+    @property
+    def retained(self) -> Cell:
+        """All measurements of the tickets that are kept, whenever they were made."""
+        return self.rolling.whole
 
     def rebuild(self, now: int, *, chunk: int = 500) -> Iterator[int]:
         """Build windows, backlog and counts from the stored tickets.
@@ -71,8 +77,9 @@ class Ledger:
         for done, key in enumerate(keys, 1):
             ticket = record.load(key, self._stored, self._rules.max_skew)
             if ticket is not None and ticket.timeline:
-                self._put(ticket.measurements(), 1)
-                self._follow(Summary(0, ticket.summary.labels), ticket.summary)
+                self.rolling.put(ticket.measurements())
+                self.backlog.move(NOTHING, ticket.summary)
+                self.counts.move(NOTHING, ticket.summary)
                 self._see(ticket.last_at)
                 self._schedule(key, ticket)
                 if len(ticket.timeline.pages) > _LONG:
@@ -84,21 +91,33 @@ class Ledger:
     def apply(self, source: str, ticket_id: str, event: AnyEvent, *, now: int, arrived: int) -> Result:
         """Merge an event; ``now`` is the instant of the worker's clock, ``arrived`` that of the wall clock, ms."""
         key = record.key_of(source, ticket_id)
-        ticket = self._ticket(key, arrived)
-        if ticket is None:
-            ticket = Ticket(source, ticket_id, self._rules.max_skew)
+        ticket = self._dirty.get(key)
+        if ticket is None or ticket.summary.state in _FINAL:
+            ticket = self._ticket(key, arrived)
+            if ticket is None:
+                ticket = Ticket(source, ticket_id, self._rules.max_skew)
+        before = ticket.summary
         change = ticket.insert(event)
         if change is None:
             return "duplicate"
-        ticket.arrived = max(ticket.arrived, arrived)
         self._dirty[key] = ticket
-        self._see(event.at)
-        self._change(change, now)
+        ticket.arrived = max(ticket.arrived, arrived)
+        at = event.at
+        if self.newest is None or at > self.newest:
+            self.newest = at
+        if change.added or change.removed:
+            self.rolling.put(change.added, change.removed)
+            if change.fresh:
+                self._tally.count(change.fresh, now)
+        after = ticket.summary
+        if after != before:
+            self.backlog.move(before, after)
+            self.counts.move(before, after)
         if change.copies:
             return "duplicate"
-        if change.after.orphans > change.before.orphans:
+        if after.orphans > before.orphans:
             return "orphan"
-        return "applied" if self.rolling.within(event.at) else "late"
+        return "applied" if at >= self.rolling.horizon else "late"
 
     def advance(self, now: int) -> None:
         """Move the windows to ``now``; cheap while no pane is left or entered."""
@@ -132,9 +151,14 @@ class Ledger:
         self._removed = {}
         for key, ticket in self._dirty.items():
             rows += record.changes(key, ticket)
-            self._schedule(key, ticket)
-            self._keep(key, ticket)
+            if ticket.summary.state in _FINAL:
+                self._schedule(key, ticket)
+            if len(ticket.timeline.pages) > _LONG:
+                self._long[key] = ticket
+        self._hot.update(self._dirty)
         self._dirty = {}
+        if len(self._hot) > _HOT:
+            self._warm, self._hot = self._hot, {}
         stored = self._stored
         for key, value in rows:
             if value is None:
@@ -146,22 +170,21 @@ class Ledger:
     def ticket(self, source: str, ticket_id: str) -> Ticket | None:
         """A ticket as it is now; not to be changed by the caller."""
         key = record.key_of(source, ticket_id)
-        return (
-            self._dirty.get(key)
-            or self._long.get(key)
-            or record.load(key, self._stored, self._rules.max_skew)
-        )
+        return self._decoded(key) or record.load(key, self._stored, self._rules.max_skew)
+
+    def _decoded(self, key: bytes) -> Ticket | None:
+        return self._dirty.get(key) or self._hot.get(key) or self._warm.get(key) or self._long.get(key)
 
     def _ticket(self, key: bytes, wall: int) -> Ticket | None:
         """The ticket under ``key``, unless there is none or it is to be forgotten by now."""
-        ticket = self._dirty.get(key) or self._long.get(key) or self._hot.get(key)
+        ticket = self._decoded(key)
         if ticket is None:
             if key in self._removed:
                 return None
             ticket = record.load(key, self._stored, self._rules.max_skew)
             if ticket is None or not ticket.timeline:
                 return None
-            self._keep(key, ticket)
+            self._hot[key] = ticket
         if ticket.summary.state in _FINAL and self._expiry(ticket) < wall:
             self._forget(key, ticket)
             return None
@@ -171,20 +194,11 @@ class Ledger:
         """The ticket leaves table and counts; what it did is older than every window."""
         for measurement in ticket.measurements():
             self.retained.put(measurement[0], measurement[3], -1)
-        self._follow(ticket.summary, Summary(0, ticket.summary.labels))
-        for place in (self._dirty, self._long, self._hot):
+        self.backlog.move(ticket.summary, NOTHING)
+        self.counts.move(ticket.summary, NOTHING)
+        for place in (self._dirty, self._hot, self._warm, self._long):
             place.pop(key, None)
         self._removed[key] = ticket
-
-    def _keep(self, key: bytes, ticket: Ticket) -> None:
-        if len(ticket.timeline.pages) > _LONG:
-            self._long[key] = ticket
-            self._hot.pop(key, None)
-            return
-        hot = self._hot
-        if key not in hot and len(hot) >= _HOT:
-            del hot[next(iter(hot))]
-        hot[key] = ticket
 
     def _expiry(self, ticket: Ticket) -> int:
         return max(ticket.last_at, ticket.arrived) + self._rules.retention
@@ -196,22 +210,3 @@ class Ledger:
     def _see(self, at: int) -> None:
         if self.newest is None or at > self.newest:
             self.newest = at
-
-    def _change(self, change: Change, now: int) -> None:
-        if change.removed:
-            self._put(change.removed, -1)
-        if change.added:
-            self._put(change.added, 1)
-        if change.fresh:
-            self._tally.count(change.fresh, now)
-        self._follow(change.before, change.after)
-
-    def _put(self, measurements: Iterable[Measurement], sign: int) -> None:
-        put, total = self.rolling.put, self.retained.put
-        for measurement in measurements:
-            put(measurement, sign)
-            total(measurement[0], measurement[3], sign)
-
-    def _follow(self, before: Summary, after: Summary) -> None:
-        self.backlog.move(before, after)
-        self.counts.move(before, after)

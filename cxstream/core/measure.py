@@ -7,7 +7,8 @@ the :class:`Frame` alone. See CONTRACT section 2 and ``docs/semantics.md`` for t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,7 +21,7 @@ from cxstream.core.event import (
     Resolved,
     SurveyAnswered,
 )
-from cxstream.core.frame import NONE, Frame, Labels
+from cxstream.core.frame import Frame, Labels, share
 from cxstream.core.pane import (
     FIRST_RESOLUTION,
     FIRST_RESPONSE,
@@ -56,10 +57,8 @@ class Resolution(msgspec.Struct, gc=False):
 class State(msgspec.Struct, gc=False):
     """Everything about the past of a ticket that what follows can depend on."""
 
-    team: str | None = None
-    channel: str | None = None
-    priority: str | None = None
-    kind: str | None = None
+    labels: Labels
+    """The labels in force; at first the earliest known."""
     resolved: bool = False
     first_resolved: bool = False
     wait: int | None = None
@@ -70,51 +69,29 @@ class State(msgspec.Struct, gc=False):
     """Time of the previous qualifying reply."""
     resolution: Resolution | None = None
 
-    def copy(self) -> State:
-        """A copy that can go on by itself (resolutions are never changed in place)."""
-        return State(
-            self.team,
-            self.channel,
-            self.priority,
-            self.kind,
-            self.resolved,
-            self.first_resolved,
-            self.wait,
-            self.wait_moves,
-            self.last_reply,
-            self.resolution,
-        )
-
-    def labels(self, frame: Frame) -> Labels:
-        """The labels in force, with the earliest known where none is yet."""
-        team, channel, priority, kind = frame.earliest
-        return (
-            self.team or team or NONE,
-            self.channel or channel or NONE,
-            self.priority or priority or NONE,
-            frame.source,
-            self.kind or kind or NONE,
-        )
-
     def agrees(self, event: AnyEvent) -> bool:
         """Whether every label that the event carries is in force already."""
+        team, channel, priority, _, kind = self.labels
         return (
-            (event.team is None or event.team == self.team)
-            and (event.channel is None or event.channel == self.channel)
-            and (event.priority is None or event.priority == self.priority)
-            and (event.kind is None or event.kind == self.kind)
+            (event.team is None or event.team == team)
+            and (event.channel is None or event.channel == channel)
+            and (event.priority is None or event.priority == priority)
+            and (event.kind is None or event.kind == kind)
         )
 
     def learn(self, event: AnyEvent) -> None:
         """Take the labels that an event carries."""
-        if event.team is not None:
-            self.team = event.team
-        if event.channel is not None:
-            self.channel = event.channel
-        if event.priority is not None:
-            self.priority = event.priority
-        if event.kind is not None:
-            self.kind = event.kind
+        if not self.agrees(event):
+            team, channel, priority, source, kind = self.labels
+            self.labels = share(
+                (
+                    event.team or team,
+                    event.channel or channel,
+                    event.priority or priority,
+                    source,
+                    event.kind or kind,
+                )
+            )
 
 
 class Yield(msgspec.Struct, gc=False):
@@ -140,97 +117,87 @@ def qualifies(event: AnyEvent) -> bool:
     return event.rank == AgentReplied.rank and event.public and event.author == "agent"  # type: ignore[union-attr]
 
 
-def fold(events: Sequence[AnyEvent], frame: Frame, state: State, *, first: bool) -> Yield:
-    """Fold a stretch of events, sorted by (at, rank, event_id), into ``state``, which is changed in place.
+def fold(events: Sequence[AnyEvent], frame: Frame, state: State, out: Yield, *, first: bool) -> None:
+    """Fold a stretch of events, sorted by (at, rank, event_id), into ``state`` and ``out``, both changed in place.
 
     ``first`` says that the stretch begins the ticket. The events of one instant must come in one stretch, and
     so must all up to the opening.
     """
-    out = Yield()
-    opening, index = frame.opening, 0
-    if first and opening is not None:
+    opening, index, count = frame.opening, 0, len(events)
+    take = _HELD if opening is None else _TAKEN
+    if first and opening is not None and events[0] is not opening:
         index = _prefix(events, frame, opening, state, out)
-    while index < len(events):
-        index = _step(events, index, frame, state, out, known=opening is not None)
-    return out
+    while index < count:
+        event = events[index]
+        moment, index = event.at, index + 1
+        if index == count or events[index].at != moment:  # alone in its instant, the usual case
+            state.learn(event)
+            take[event.rank](event, moment, frame, state, out)
+            continue
+        start = index - 1
+        while index < count and events[index].at == moment:
+            index += 1
+        _instant(events[start:index], moment, frame, state, out, take)
 
 
 def _prefix(events: Sequence[AnyEvent], frame: Frame, opening: Opened, state: State, out: Yield) -> int:
     """Fold everything up to the opening's instant: what is too old, the opening, what was dated before it."""
     start, oldest = opening.at, opening.at - frame.skew
-    index = 0
-    while events[index].at < oldest:
-        index = _step(events, index, frame, state, out, known=False)
-    skewed = index
+    index = old = 0
+    while events[old].at < oldest:
+        old += 1
+    while index < old:
+        moment, begin = events[index].at, index
+        while events[index].at == moment:
+            index += 1
+        _instant(events[begin:index], moment, frame, state, out, _HELD)
     while events[index].at < start:
         index += 1
     last = index
     while last < len(events) and events[last].at == start:
         last += 1
-    _instant([opening, *events[skewed:index], *events[index + 1 : last]], start, frame, state, out)
+    _instant([opening, *events[old:index], *events[index + 1 : last]], start, frame, state, out, _TAKEN)
     return last
 
 
-def _step(
-    events: Sequence[AnyEvent], index: int, frame: Frame, state: State, out: Yield, *, known: bool
-) -> int:
-    """Fold the events of the instant that begins at ``index``; the index of the next instant."""
-    moment, last = events[index].at, index + 1
-    while last < len(events) and events[last].at == moment:
-        last += 1
-    group = events[index:last]
-    if known:
-        _instant(group, moment, frame, state, out)
-    else:
-        _unknown(group, moment, frame, state, out)
-    return last
-
-
-def _unknown(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, out: Yield) -> None:
-    """Events of a life whose opening is not known: labels and surveys count, replies and resolutions are held."""
+def _instant(
+    group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, out: Yield, take: Sequence[Take]
+) -> None:
+    """Fold the events of one instant, in the ticket's order: first all their labels, then what they do."""
     for event in group:
         state.learn(event)
     for event in group:
-        if event.rank == SurveyAnswered.rank:
-            _answer(event, moment, state.labels(frame), out)  # type: ignore[arg-type]
-        elif event.rank == Resolved.rank or qualifies(event):
-            out.orphans += 1
+        take[event.rank](event, moment, frame, state, out)
 
 
-def _answer(event: SurveyAnswered, moment: int, labels: Labels, out: Yield) -> None:
+def _label(event: AnyEvent, moment: int, frame: Frame, state: State, out: Yield) -> None:
+    """Nothing but labels, which have been learned before."""
+
+
+def _hold(event: AnyEvent, moment: int, frame: Frame, state: State, out: Yield) -> None:  # noqa: ARG001
+    """A reply or resolution of a life whose opening is not known."""
+    if event.rank == Resolved.rank or qualifies(event):
+        out.orphans += 1
+
+
+def _answer(event: SurveyAnswered, moment: int, frame: Frame, state: State, out: Yield) -> None:  # noqa: ARG001
     category, points = classify(
         event.survey, event.score, event.scale_min, event.scale_max, event.higher_is_better
     )
     key = (event.survey, event.survey_id)
-    out.answers[key] = (answer_code(event.survey, category), moment, labels, points, event.event_id)
+    out.answers[key] = (answer_code(event.survey, category), moment, state.labels, points, event.event_id)
 
 
-def _instant(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, out: Yield) -> None:
-    """Fold the events of one instant, in the ticket's order, of a ticket whose opening is known."""
-    for event in group:
-        state.learn(event)
-    labels = state.labels(frame)
-    for event in group:
-        rank = event.rank
-        if rank == AgentReplied.rank:
-            if event.public and event.author == "agent":  # type: ignore[union-attr]
-                _reply(event, moment, labels, frame, state, out)  # type: ignore[arg-type]
-        elif rank == Resolved.rank:
-            _resolve(event, moment, labels, frame, state, out)  # type: ignore[arg-type]
-        elif rank == CustomerReplied.rank:
-            if state.wait is None:
-                state.wait, state.wait_moves = event.at, False
-        elif rank == SurveyAnswered.rank:
-            _answer(event, moment, labels, out)  # type: ignore[arg-type]
-        elif rank == Opened.rank:
-            _open(event, moment, labels, frame, state, out)  # type: ignore[arg-type]
+def _wait(event: CustomerReplied, moment: int, frame: Frame, state: State, out: Yield) -> None:  # noqa: ARG001
+    if state.wait is None:
+        state.wait, state.wait_moves = event.at, False
 
 
-def _open(event: Opened, moment: int, labels: Labels, frame: Frame, state: State, out: Yield) -> None:
+def _open(event: Opened, moment: int, frame: Frame, state: State, out: Yield) -> None:
     if event is frame.opening:
-        out.measurements.append((OPENED, moment, labels, 0, event.event_id))
+        out.measurements.append((OPENED, moment, state.labels, 0, event.event_id))
     elif state.resolved:
-        out.measurements.append((REOPENED, moment, labels, 0, event.event_id))
+        out.measurements.append((REOPENED, moment, state.labels, 0, event.event_id))
         out.reopened += 1
         state.resolved = False
     else:
@@ -239,9 +206,11 @@ def _open(event: Opened, moment: int, labels: Labels, frame: Frame, state: State
         state.wait, state.wait_moves = event.at, True
 
 
-def _reply(event: AgentReplied, moment: int, labels: Labels, frame: Frame, state: State, out: Yield) -> None:
+def _reply(event: AgentReplied, moment: int, frame: Frame, state: State, out: Yield) -> None:
     """First response and response time of a qualifying reply (CONTRACT section 2)."""
-    at, previous, opening = event.at, state.last_reply, frame.opening
+    if not event.public or event.author != "agent":
+        return
+    at, previous, opening, labels = event.at, state.last_reply, frame.opening, state.labels
     negative = False
     if previous is None and opening is not None and opening.opened_by == "customer":
         taken = at - frame.since(opening.at, at)
@@ -266,8 +235,9 @@ def _reply(event: AgentReplied, moment: int, labels: Labels, frame: Frame, state
     state.last_reply = at
 
 
-def _resolve(event: Resolved, moment: int, labels: Labels, frame: Frame, state: State, out: Yield) -> None:
+def _resolve(event: Resolved, moment: int, frame: Frame, state: State, out: Yield) -> None:
     """An effective resolution, an implied reopening before it, or nothing at all for a confirmation."""
+    labels = state.labels
     if state.resolved:
         if event.automatic:
             return
@@ -284,6 +254,15 @@ def _resolve(event: Resolved, moment: int, labels: Labels, frame: Frame, state: 
     state.resolved = True
     state.wait = None
     state.resolution = Resolution(moment, event.at, event.event_id, labels, void)
+
+
+Take = Callable[[Any, int, Frame, State, Yield], None]
+"""What an event of one topic does at its moment; the labels of its instant are in ``state`` by then."""
+
+_TAKEN: Final[tuple[Take, ...]] = (_open, _label, _wait, _reply, _resolve, _answer)
+"""By rank, of a ticket whose opening is known."""
+_HELD: Final[tuple[Take, ...]] = (_label, _label, _label, _hold, _hold, _answer)
+"""By rank, of a life whose opening is not known: labels and surveys count, replies and resolutions are held."""
 
 
 def conclude(frame: Frame, state: State) -> Measurement | None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import accumulate
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SECOND: Final = 1_000  # milliseconds
 
@@ -73,24 +76,7 @@ class Cell(dict[int, int]):
 
     def put(self, what: int, value: int, sign: int = 1) -> None:
         """Add (``sign`` 1) or take out (-1) one measurement; ``value`` in ms, or billionths for answers."""
-        get = self.get
-        if what < FIRST_RESPONSE:
-            self[what] = get(what, 0) + sign
-            return
-        if what < ANSWER:
-            base = _DURATION_SLOT[what - FIRST_RESPONSE]
-            slot = base + bisect_left(BOUNDS, value)
-            total = base + _SUM
-        else:
-            survey, category = divmod(what - ANSWER, 3)
-            base = _SURVEY_SLOT[survey]
-            self[base + category] = get(base + category, 0) + sign
-            points = _SCORE_POINTS[survey]
-            slot = base + 3 + bisect_left(points, value)
-            total = base + 4 + len(points)
-        self[slot] = get(slot, 0) + sign
-        if value:
-            self[total] = get(total, 0) + sign * value
+        put((self,), what, value, sign)
 
     def merge(self, other: Cell, sign: int = 1) -> None:
         """Add or take out a whole cell; slots that come to nothing disappear."""
@@ -117,3 +103,28 @@ class Cell(dict[int, int]):
         first, total = base + 3, base + 4 + len(SCORE_BOUNDS[survey])
         categories = tuple(self.get(base + i, 0) for i in range(3))
         return categories, [self.get(slot, 0) for slot in range(first, total)], self.get(total, 0)
+
+
+def put(cells: Iterable[Cell], what: int, value: int, sign: int) -> None:
+    """:meth:`Cell.put` into several cells: where the measurement belongs is found once."""
+    if what < FIRST_RESPONSE:
+        for cell in cells:
+            cell[what] = cell.get(what, 0) + sign
+        return
+    if what < ANSWER:
+        base = _DURATION_SLOT[what - FIRST_RESPONSE]
+        slot = base + bisect_left(BOUNDS, value)
+        total = base + _SUM
+    else:
+        survey, category = divmod(what - ANSWER, 3)
+        base = _SURVEY_SLOT[survey]
+        points = _SCORE_POINTS[survey]
+        slot = base + 3 + bisect_left(points, value)
+        total = base + 4 + len(points)
+        for cell in cells:
+            cell[base + category] = cell.get(base + category, 0) + sign
+    value *= sign
+    for cell in cells:
+        cell[slot] = cell.get(slot, 0) + sign
+        if value:
+            cell[total] = cell.get(total, 0) + value

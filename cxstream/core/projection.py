@@ -11,20 +11,21 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, cast
 
 from cxstream.core.backlog import Row
+from cxstream.core.change import AWAITING, IN_PROGRESS, NOTHING
 from cxstream.core.counts import Counts
 from cxstream.core.pane import AGE_BOUNDS, Cell
 from cxstream.core.rolling import grouping
 from cxstream.core.snapshot import snapshot
-from cxstream.core.ticket import AWAITING, IN_PROGRESS, NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from cxstream.core.answer import Json
+    from cxstream.core.change import Summary
     from cxstream.core.ledger import Ledger
     from cxstream.core.rolling import Group, Totals
     from cxstream.core.rules import Rules
-    from cxstream.core.ticket import Summary, Ticket
+    from cxstream.core.ticket import Ticket
 
 
 class _Windows:

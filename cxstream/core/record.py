@@ -37,7 +37,7 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     arrived: int
     """When the last event of the page arrived, ms."""
     pages: int
-    """Upper limit of the ticket's page numbers; only in the first page."""
+    """All page numbers of the ticket lie below; only in the first page."""
     events: list[AnyEvent]
 
 
@@ -47,7 +47,7 @@ _decode: Final = msgspec.msgpack.Decoder(Record).decode
 
 def key_of(source: str, ticket_id: str) -> bytes:
     """The key of a ticket's first page."""
-    return b"t" + source.encode() + b"\0" + ticket_id.encode()
+    return f"t{source}\0{ticket_id}".encode()
 
 
 def page_key(key: bytes, number: int) -> bytes:
@@ -60,16 +60,17 @@ def load(key: bytes, stored: Mapping[bytes, bytes], skew: int) -> Ticket | None:
     first = stored.get(key)
     if first is None:
         return None
-    source, _, ticket_id = key[1:].partition(b"\0")
+    source, _, ticket_id = key[1:].decode().partition("\0")
     record = _read(first)
     pages, arrived = [(0, record.events)], record.arrived
-    for number in range(1, record.pages):
+    announced = record.pages
+    for number in range(1, announced):
         value = stored.get(page_key(key, number))
         if value is not None:
             record = _read(value)
             pages.append((number, record.events))
             arrived = max(arrived, record.arrived)
-    ticket = Ticket.of(source.decode(), ticket_id.decode(), skew, pages)
+    ticket = Ticket.of(source, ticket_id, skew, pages, announced)
     ticket.arrived = arrived
     return ticket
 
@@ -78,20 +79,21 @@ def changes(key: bytes, ticket: Ticket) -> Rows:
     """The rows of the pages that have changed since the last call.
 
     In an order in which a write that is cut off loses nothing: pages that take over events come before those
-    that give them up, the first page, which says how many there are, in between.
+    that give them up, the first page, which says how many there may be, in between.
     """
     timeline = ticket.timeline
-    dirty = [page for page in timeline.pages if page.dirty]
+    dirty = timeline.written()
     if len(dirty) > 1:
         dirty.sort(key=_turn)
-    count = max(page.number for page in timeline.pages) + 1 if len(timeline.pages) > 1 else 1
-    rows: Rows = []
+    rows: Rows = [(page_key(key, number), None) for number in timeline.unused()]
     for page in dirty:
-        record = Record(FORMAT, ticket.arrived, count if page.number == 0 else 0, page.events)
+        page.stored = True
+        announced = 0 if page.number else timeline.announced
+        record = Record(FORMAT, ticket.arrived, announced, page.events)
         rows.append((page_key(key, page.number), _encode(record)))
-        page.dirty, page.stored = False, True
-    rows += [(page_key(key, number), None) for number in timeline.freed]
-    timeline.freed.clear()
+    if timeline.freed:
+        rows += [(page_key(key, number), None) for number in timeline.freed]
+        timeline.freed.clear()
     return rows
 
 

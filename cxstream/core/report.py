@@ -6,22 +6,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from cxstream.core.answer import Json, exact, seconds
+from cxstream.core.change import AWAITING, IN_PROGRESS, NOTHING, RESOLVED_NOW, UNKNOWN, VOID
 from cxstream.core.counts import Counts
 from cxstream.core.frame import order
 from cxstream.core.instant import format_instant
 from cxstream.core.measure import qualifies
 from cxstream.core.pane import ANSWER, FIRST_RESPONSE, FLOWS, MEASURES, POINT, SURVEYS
 from cxstream.core.rules import LABELS, Rules
-from cxstream.core.ticket import (
-    AWAITING,
-    IN_PROGRESS,
-    NOTHING,
-    RESOLVED_NOW,
-    UNKNOWN,
-    VOID,
-    Ticket,
-    precedes,
-)
+from cxstream.core.ticket import Ticket, precedes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

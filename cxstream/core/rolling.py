@@ -1,8 +1,9 @@
 """Rolling windows: totals of the panes that count now, kept up to date as panes enter and leave.
 
-All windows share panes of one width, the greatest common divisor of their steps. Measurements are first gathered
-per pane and label set; merging them into panes and totals waits until somebody reads, so that a busy minute costs
-one merge and not one per event. Reading costs as many steps as there are label sets, whatever the number of panes.
+Windows of one step share their panes; a pane is as wide as the step, so that a long window has few of them. What
+tickets put in is only gathered. Adding it up waits until somebody reads or a pane is left: per label set into the
+narrowest pane, whose sum is then merged into the totals of its windows and passed on to the wider panes, so that a
+busy minute costs them one merge. Reading costs as many steps as there are label sets, whatever the number of panes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from math import gcd
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from cxstream.core.pane import Cell
+from cxstream.core.pane import Cell, put
 from cxstream.core.rules import HOUR, LABELS, Rules
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from cxstream.core.frame import Labels
     from cxstream.core.measure import Measurement
+    from cxstream.core.window import Window
 
 Group = tuple[str, ...]
 """Values of some of the labels, in the order in which the rules name them."""
@@ -32,8 +34,12 @@ Totals = dict[str, dict[Group, Cell]]
 SLACK: Final = HOUR
 """How long panes are kept after they have left the last window, so that one can look back, in ms."""
 
-_MOST_GATHERED: Final = 50_000
-"""Pane cells gathered before they are merged without anybody reading: bounds the memory."""
+_MOST_GATHERED: Final = 2_000
+"""Measurements gathered before they are added up without anybody reading: 5 ms of work."""
+_BAR: Final = 300_000
+"""Width in ms, at least, of the bars kept for charts: without label sets a week of them takes 1 MB."""
+_MOST_GROUPS: Final = 50_000
+"""Label sets whose group is remembered."""
 
 
 def grouping(names: Iterable[str]) -> Callable[[Labels], Group]:
@@ -47,118 +53,80 @@ def grouping(names: Iterable[str]) -> Callable[[Labels], Group]:
     return itemgetter(*indices)
 
 
-class Rolling:
-    """The windows of one partition."""
+class _Panes:
+    """The panes of one width, and the windows made of them."""
 
-    def __init__(self, rules: Rules, now: int) -> None:
-        self._windows = rules.windows
+    def __init__(self, rules: Rules, windows: list[Window], now: int) -> None:
+        self.step = windows[0].step
+        self.fresh: dict[int, dict[Group, Cell]] = {}
+        """Per pane what has been added up but not merged yet."""
+        self.wider: _Panes | None = None
+        """Where it is passed on to."""
+        self.totals: dict[str, dict[Group, Cell]] = {window.name: {} for window in windows}
+        self._windows = windows
         self._zone = rules.timezone
-        self._step = gcd(*(window.step for window in rules.windows))
-        self._reach = max(window.longest for window in rules.windows)
-        self._group = grouping(rules.window_labels)
-        self._groups: dict[Labels, Group] = {}
-        self._gathered: dict[tuple[int, Group], Cell] = {}
+        self._reach = max(window.longest for window in windows) + SLACK
         self._panes: dict[int, dict[Group, Cell]] = {}
-        self._totals: list[dict[Group, Cell]] = [{} for _ in self._windows]
-        self._now = now
-        self._ranges = self._panes_at(now)
-        self._oldest = self._oldest_at(now)
+        self.ranges = self._ranges_at(now)
+        self.oldest = self._oldest_at(now)
+        """Panes before this one are not kept."""
 
-    @property
-    def now(self) -> int:
-        """The instant up to which the windows have been moved."""
-        return self._now
-
-    def within(self, moment: int) -> bool:
-        """Whether a moment lies in, or after, the longest window."""
-        return moment // self._step >= min(first for first, _ in self._ranges)
-
-    def put(self, measurement: Measurement, sign: int = 1) -> None:
-        """Add (1) or take out (-1) a measurement, at its moment."""
-        what, moment, labels, value, _ = measurement
-        pane = moment // self._step
-        if pane < self._oldest:
-            return
-        group = self._groups.get(labels)
-        if group is None:
-            if len(self._groups) > _MOST_GATHERED:
-                self._groups.clear()
-            group = self._groups[labels] = self._group(labels)
-        key = (pane, group)
-        cell = self._gathered.get(key)
+    def cell(self, pane: int, group: Group) -> Cell:
+        """What is added up for a pane and a label set."""
+        cells = self.fresh.get(pane)
+        if cells is None:
+            cells = self.fresh[pane] = {}
+        cell = cells.get(group)
         if cell is None:
-            if len(self._gathered) >= _MOST_GATHERED:
-                self._merge()
-            cell = self._gathered[key] = Cell()
-        cell.put(what, value, sign)
+            cell = cells[group] = Cell()
+        return cell
+
+    def merge(self) -> None:
+        """Bring panes and totals up to date, and pass on what is new."""
+        for pane, fresh in self.fresh.items():
+            if self.wider is not None:
+                wide = pane * self.step // self.wider.step
+                for group, cell in fresh.items():
+                    self.wider.cell(wide, group).merge(cell)
+            if pane < self.oldest:
+                continue
+            for total, (first, last) in zip(self.totals.values(), self.ranges, strict=True):
+                if first <= pane <= last:
+                    for group, cell in fresh.items():
+                        _merge_into(total, group, cell, 1)
+            cells = self._panes.get(pane)
+            if cells is None:
+                self._panes[pane] = fresh
+            else:
+                for group, cell in fresh.items():
+                    _merge_into(cells, group, cell, 1)
+        self.fresh = {}
 
     def advance(self, now: int) -> None:
-        """Move the windows to ``now``; panes enter and leave with no event arriving."""
-        if now // self._step != self._now // self._step:
-            self._merge()
-            ranges = self._panes_at(now)
-            for totals, old, new in zip(self._totals, self._ranges, ranges, strict=True):
-                self._move(totals, old, new)
-            self._ranges = ranges
-            self._drop(self._oldest_at(now))
-        self._now = now
+        """Move the windows; everything has been merged."""
+        ranges = self._ranges_at(now)
+        for total, old, new in zip(self.totals.values(), self.ranges, ranges, strict=True):
+            self._move(total, old, new)
+        self.ranges = ranges
+        self._drop(self._oldest_at(now))
 
-    def totals(self) -> Totals:
-        """The windows as of the last :meth:`advance`; not to be changed by the caller."""
-        self._merge()
-        return {window.name: totals for window, totals in zip(self._windows, self._totals, strict=True)}
-
-    def at(self, now: int) -> Totals:
-        """The windows at another instant; ``ValueError`` if it is too long ago for the panes that are kept."""
-        ranges = self._panes_at(now)
-        if min(first for first, _ in ranges) < self._oldest:
+    def at(self, now: int) -> dict[str, dict[Group, Cell]]:
+        """The windows at another instant; everything has been merged."""
+        ranges = self._ranges_at(now)
+        if min(first for first, _ in ranges) < self.oldest:
             message = "that instant is too long ago: the panes of its windows are no longer kept"
             raise ValueError(message)
-        self._merge()
-        found: Totals = {}
-        for window, totals, old, new in zip(self._windows, self._totals, self._ranges, ranges, strict=True):
-            moved = found[window.name] = {group: Cell(cell) for group, cell in totals.items()}
-            self._move(moved, old, new)
+        found = {}
+        for (name, total), old, new in zip(self.totals.items(), self.ranges, ranges, strict=True):
+            found[name] = {group: Cell(cell) for group, cell in total.items()}
+            self._move(found[name], old, new)
         return found
 
-    def between(self, start: int, end: int) -> Cell | None:
-        """All label sets together, over the panes that begin in ``[start, end)``; ``None`` if they are not kept."""
-        first, last = -(-start // self._step), -(-end // self._step)
-        if first < self._oldest:
-            return None
-        self._merge()
-        total = Cell()
-        for number in range(first, last):
-            for cell in self._panes.get(number, {}).values():
-                total.merge(cell)
-        return total
-
-    @property
-    def step(self) -> int:
-        """Width in ms of the panes that all windows share."""
-        return self._step
-
-    def _panes_at(self, now: int) -> list[Range]:
-        """Per window its first and last pane, in panes of the common width."""
-        ranges = []
-        for window in self._windows:
-            first, last = window.panes(now, self._zone)
-            width = window.step // self._step
-            ranges.append((first * width, (last + 1) * width - 1))
-        return ranges
+    def _ranges_at(self, now: int) -> list[Range]:
+        return [window.panes(now, self._zone) for window in self._windows]
 
     def _oldest_at(self, now: int) -> int:
-        return (now - self._reach - SLACK) // self._step
-
-    def _merge(self) -> None:
-        for (pane, group), cell in self._gathered.items():
-            if pane < self._oldest:
-                continue
-            _merge_into(self._panes.setdefault(pane, {}), group, cell, 1)
-            for totals, (first, last) in zip(self._totals, self._ranges, strict=True):
-                if first <= pane <= last:
-                    _merge_into(totals, group, cell, 1)
-        self._gathered.clear()
+        return (now - self._reach) // self.step
 
     def _move(self, totals: dict[Group, Cell], old: Range, new: Range) -> None:
         """Turn totals over one range of panes into those over another: a cost by what lies between them."""
@@ -182,14 +150,152 @@ class Rolling:
 
     def _drop(self, oldest: int) -> None:
         """Forget panes that no window can reach any more."""
-        if oldest <= self._oldest:
+        if oldest <= self.oldest:
             return
-        if oldest - self._oldest < len(self._panes):
-            for number in range(self._oldest, oldest):
+        if oldest - self.oldest < len(self._panes):
+            for number in range(self.oldest, oldest):
                 self._panes.pop(number, None)
         else:
             self._panes = {number: pane for number, pane in self._panes.items() if number >= oldest}
-        self._oldest = oldest
+        self.oldest = oldest
+
+
+class Rolling:
+    """The windows of one partition, and the sum of everything, whenever it was made."""
+
+    def __init__(self, rules: Rules, now: int) -> None:
+        by_step: dict[int, list[Window]] = {}
+        for window in rules.windows:
+            by_step.setdefault(window.step, []).append(window)
+        self._names = [window.name for window in rules.windows]
+        self._panes = [_Panes(rules, by_step[step], now) for step in sorted(by_step)]
+        self._chains = _chains(self._panes)
+        self._step = gcd(*by_step)
+        self._group = grouping(rules.window_labels)
+        self._groups: dict[Labels, Group] = {}
+        self._in: list[Measurement] = []
+        self._out: list[Measurement] = []
+        self._whole = Cell()
+        self.step = -(-_BAR // self._step) * self._step
+        """Width in ms of the bars that :meth:`between` tells apart."""
+        self._bars: dict[int, Cell] = {}
+        self._reach = max(window.longest for window in rules.windows) + SLACK
+        self._oldest_bar = (now - self._reach) // self.step
+        self._now = now
+        self.horizon = self._horizon()
+        """Where the longest window begins, ms."""
+
+    @property
+    def now(self) -> int:
+        """The instant up to which the windows have been moved."""
+        return self._now
+
+    @property
+    def whole(self) -> Cell:
+        """The sum of everything."""
+        self._add_up()
+        return self._whole
+
+    def put(self, added: Iterable[Measurement], removed: Iterable[Measurement] = ()) -> None:
+        """Add measurements, each at its moment, and take others out."""
+        self._in += added
+        if removed:
+            self._out += removed
+        if len(self._in) >= _MOST_GATHERED:
+            self._add_up()
+
+    def advance(self, now: int) -> None:
+        """Move the windows to ``now``; panes enter and leave with no event arriving."""
+        if now // self._step != self._now // self._step:
+            self._add_up()
+            for panes in self._panes:
+                if now // panes.step != self._now // panes.step:
+                    panes.merge()
+                    panes.advance(now)
+            self.horizon = self._horizon()
+            oldest = (now - self._reach) // self.step
+            if oldest > self._oldest_bar:
+                self._oldest_bar = oldest
+                self._bars = {bar: cell for bar, cell in self._bars.items() if bar >= oldest}
+        self._now = now
+
+    def totals(self) -> Totals:
+        """The windows as of the last :meth:`advance`; not to be changed by the caller."""
+        self._add_up()
+        found: Totals = {}
+        for panes in self._panes:
+            panes.merge()
+            found |= panes.totals
+        return {name: found[name] for name in self._names}
+
+    def at(self, now: int) -> Totals:
+        """The windows at another instant; ``ValueError`` if it is too long ago for the panes that are kept."""
+        self._add_up()
+        found: Totals = {}
+        for panes in self._panes:
+            panes.merge()
+            found |= panes.at(now)
+        return {name: found[name] for name in self._names}
+
+    def between(self, start: int, end: int) -> Cell | None:
+        """All label sets together, over the bars that begin in ``[start, end)``; ``None`` if they are not kept."""
+        first, last = -(-start // self.step), -(-end // self.step)
+        if first < self._oldest_bar:
+            return None
+        self._add_up()
+        total = Cell()
+        for bar in range(first, last):
+            cell = self._bars.get(bar)
+            if cell is not None:
+                total.merge(cell)
+        return total
+
+    def _horizon(self) -> int:
+        return min(first * panes.step for panes in self._panes for first, _ in panes.ranges)
+
+    def _add_up(self) -> None:
+        """Add up what has been gathered: in all, per bar, and per label set in the narrowest pane that is kept."""
+        groups, whole, bars, step, oldest = self._groups, self._whole, self._bars, self.step, self._oldest_bar
+        for gathered, sign in ((self._in, 1), (self._out, -1)):
+            for what, moment, labels, value, _ in gathered:
+                cells = [whole]
+                bar = moment // step
+                if bar >= oldest:
+                    cell = bars.get(bar)
+                    if cell is None:
+                        cell = bars[bar] = Cell()
+                    cells.append(cell)
+                group = groups.get(labels)
+                if group is None:
+                    group = self._remember(labels)
+                for chain in self._chains:
+                    for panes in chain:
+                        pane = moment // panes.step
+                        if pane >= panes.oldest:
+                            cells.append(panes.cell(pane, group))
+                            break
+                put(cells, what, value, sign)
+            gathered.clear()
+
+    def _remember(self, labels: Labels) -> Group:
+        if len(self._groups) >= _MOST_GROUPS:
+            self._groups.clear()
+        group = self._groups[labels] = self._group(labels)
+        return group
+
+
+def _chains(panes: list[_Panes]) -> list[list[_Panes]]:
+    """Panes, narrow to wide, in chains in which each wider one is made of whole narrower ones."""
+    chains: list[list[_Panes]] = []
+    for wide in panes:
+        for chain in chains:
+            if wide.step % chain[-1].step == 0:
+                chain[-1].wider = wide
+                chain.append(wide)
+                break
+        else:
+            chains.append([wide])
+    return chains
 
 
 def _merge_into(cells: dict[Group, Cell], group: Group, cell: Cell, sign: int) -> None:

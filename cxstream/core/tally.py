@@ -38,6 +38,9 @@ DELAY_BOUNDS: Final[tuple[int, ...]] = (
 )  # fmt: skip
 """Upper bounds (inclusive) of the buckets of the delay of an event, ms."""
 
+_MOST_GATHERED: Final = 2_000
+"""Measurements gathered before they are counted without anybody reading: 2 ms of work."""
+
 
 class Histogram:
     """Counts per bucket (not cumulative, beyond the last bound at the end) and the sum, ms."""
@@ -71,30 +74,58 @@ class Tally:
         """By source, the latest time of an event, ms."""
         self.delays: dict[str, Histogram] = {}
         """By topic, processing time minus event time."""
-        self.measures: dict[tuple[str, Group], Histogram] = {}
-        self.flows: Counter[tuple[str, Group]] = Counter()
-        self.answers: Counter[tuple[str, str, Group]] = Counter()
-        """By survey, category and labels."""
+        self._measures: dict[tuple[str, Group], Histogram] = {}
+        self._flows: Counter[tuple[str, Group]] = Counter()
+        self._answers: Counter[tuple[str, str, Group]] = Counter()
+        self._gathered: list[Measurement] = []
+
+    @property
+    def measures(self) -> dict[tuple[str, Group], Histogram]:
+        """Durations by measure and labels."""
+        self._settle()
+        return self._measures
+
+    @property
+    def flows(self) -> Counter[tuple[str, Group]]:
+        """Transitions by flow and labels."""
+        self._settle()
+        return self._flows
+
+    @property
+    def answers(self) -> Counter[tuple[str, str, Group]]:
+        """Answers by survey, category and labels."""
+        self._settle()
+        return self._answers
 
     def count(self, fresh: Iterable[Measurement], now: int) -> None:
         """Count measurements that have been made for the first time."""
         horizon = now - self._lag
-        for what, moment, labels, value, _ in fresh:
-            if moment < horizon or what == FIRST_RESOLUTION:
+        gathered = self._gathered
+        for measurement in fresh:
+            if measurement[1] >= horizon:
+                gathered.append(measurement)
+        if len(gathered) >= _MOST_GATHERED:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Count what has been gathered: that waits until somebody reads, so that an event does not pay for it."""
+        for what, _, labels, value, _ in self._gathered:
+            if what == FIRST_RESOLUTION:
                 continue
             group = self._group(labels)
             if what < FIRST_RESPONSE:
-                self.flows[FLOWS[what], group] += 1
+                self._flows[FLOWS[what], group] += 1
             elif what < ANSWER:
                 key = (MEASURES[what - FIRST_RESPONSE], group)
-                histogram = self.measures.get(key)
+                histogram = self._measures.get(key)
                 if histogram is None:
-                    histogram = self.measures[key] = Histogram()
+                    histogram = self._measures[key] = Histogram()
                 histogram.observe(value)
             else:
                 survey, category = divmod(what - ANSWER, 3)
                 name = SURVEYS[survey]
-                self.answers[name, CATEGORIES[name][category], group] += 1
+                self._answers[name, CATEGORIES[name][category], group] += 1
+        self._gathered.clear()
 
     def delayed(self, topic: str, delay: int) -> None:
         """Count the delay of an event, ms; a time ahead of ours counts as none."""

@@ -10,33 +10,34 @@ from bisect import bisect_left, bisect_right
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from cxstream.core.event import AnyEvent
 from cxstream.core.frame import Order, order
+from cxstream.core.measure import State, Yield
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from cxstream.core.event import AnyEvent
-    from cxstream.core.measure import State, Yield
-
-PAGE_EVENTS: Final = 16
+PAGE_EVENTS: Final = 12
 """Events of a full page: most tickets need one, and on a long one an event rewrites no more than on a short one."""
 
+LEAP: Final = 64
+"""At most so many page numbers are announced at once: to look for a page that is not there costs 0.3 us."""
 
-class Page:
+
+class Page(msgspec.Struct, gc=False, eq=False):
     """A stored stretch of events, and what the fold of it needs and gives."""
 
-    __slots__ = ("dirty", "entry", "events", "number", "out", "stored")
-
-    def __init__(self, number: int, events: list[AnyEvent], *, stored: bool = False) -> None:
-        self.number = number
-        """0 for the earliest page; it also says how many numbers are in use."""
-        self.events = events
-        self.entry: State | None = None
-        """The state in which the fold enters the page, where a section begins with it; ``None`` if not yet folded."""
-        self.out: Yield | None = None
-        """What the section that ends with this page puts out."""
-        self.dirty = not stored
-        self.stored = stored
+    number: int
+    """0 for the earliest page."""
+    events: list[AnyEvent]
+    entry: State | None = None
+    """The state in which the fold enters the page, where a section begins with it; ``None`` if not yet folded."""
+    out: Yield | None = None
+    """What the section that ends with this page puts out."""
+    dirty: bool = False
+    stored: bool = False
 
 
 def _first(page: Page) -> Order:
@@ -46,13 +47,21 @@ def _first(page: Page) -> Order:
 class Timeline:
     """The pages of a ticket; none before the first event, and no page is ever empty."""
 
-    __slots__ = ("_index", "freed", "pages")
+    __slots__ = ("_highest", "_index", "_leapt", "_touched", "announced", "freed", "pages")
 
-    def __init__(self, pages: Iterable[tuple[int, list[AnyEvent]]] = ()) -> None:
-        self.pages = sorted((Page(n, events, stored=True) for n, events in pages if events), key=_first)
+    def __init__(self, pages: Iterable[tuple[int, list[AnyEvent]]] = (), announced: int = 1) -> None:
+        self.pages = [Page(number, events, stored=True) for number, events in pages if events]
+        self.announced = announced
+        """All page numbers lie below; it grows in leaps, so that the first page, which says it, is seldom rewritten."""
         self.freed: list[int] = []
         """Numbers of stored pages that are no longer needed."""
+        self._leapt = False
         self._index: dict[tuple[int, str], AnyEvent] | None = None
+        self._touched: list[Page] = []
+        self._highest = 0
+        if len(self.pages) > 1:
+            self.pages.sort(key=_first)
+            self._highest = max(page.number for page in self.pages)
 
     def __iter__(self) -> Iterator[AnyEvent]:
         return chain.from_iterable(page.events for page in self.pages)
@@ -75,6 +84,21 @@ class Timeline:
                     return event
         return None
 
+    def written(self) -> list[Page]:
+        """The pages that have changed since the last call."""
+        pages = [page for page in self._touched if page.dirty]
+        for page in pages:
+            page.dirty = False
+        self._touched.clear()
+        return pages
+
+    def unused(self) -> list[int]:
+        """Numbers announced since the last call: a write that was cut off may have left something there."""
+        if not self._leapt:
+            return []
+        self._leapt = False
+        return list(range(self._highest + 1, self.announced))
+
     def append(self, event: AnyEvent) -> bool:
         """Put an event that comes last at the end; whether a new page had to be begun for it."""
         page = self.pages[-1]
@@ -83,20 +107,23 @@ class Timeline:
             self._begin(len(self.pages), [event])
         else:
             page.events.append(event)
-            page.dirty = True
+            if not page.dirty:
+                self._touch(page)
         if self._index is not None:
             self._index[event.rank, event.event_id] = event
         return full
 
     def put(self, event: AnyEvent) -> int:
         """Put an event in its place, in a page that is halved if it gets too full; the index of that page."""
-        if not self.pages:
-            self._begin(0, [event])
+        pages = self.pages
+        if not pages:
+            pages.append(Page(0, [event]))
+            self._touch(pages[0])
             return 0
-        index = max(bisect_right(self.pages, order(event), key=_first) - 1, 0)
-        page = self.pages[index]
+        index = 0 if len(pages) == 1 else max(bisect_right(pages, order(event), key=_first) - 1, 0)
+        page = pages[index]
         page.events.insert(bisect_left(page.events, order(event), key=order), event)
-        page.dirty = True
+        self._touch(page)
         if self._index is not None:
             self._index[event.rank, event.event_id] = event
         if len(page.events) > PAGE_EVENTS:
@@ -111,15 +138,17 @@ class Timeline:
         index = bisect_right(self.pages, order(event), key=_first) - 1
         page = self.pages[index]
         del page.events[bisect_left(page.events, order(event), key=order)]
-        page.dirty = True
+        self._touch(page)
         if self._index is not None:
             del self._index[event.rank, event.event_id]
         if page.events:
             return
         del self.pages[index]
+        page.dirty = False
         if page.number == 0 and self.pages:
             heir = self.pages[0]
-            heir.number, page.number, heir.dirty = 0, heir.number, True
+            heir.number, page.number = 0, heir.number
+            self._touch(heir)
         if self.pages:
             self.freed.append(page.number)
 
@@ -139,24 +168,28 @@ class Timeline:
             self._index = standing
             return
         events = sorted(standing.values(), key=order)
-        used = [page.number for page in self.pages]
-        self.pages, self._index = [], None
-        for start in range(0, len(events), PAGE_EVENTS):
-            number = max(used) + len(self.pages) if start else 0
-            self.pages.append(Page(number, events[start : start + PAGE_EVENTS]))
-        self.freed += [number for number in used if number]
-        if len(self.pages) > 1:
-            self._index = standing
+        self.freed += [page.number for page in self.pages if page.number]
+        self.pages = [Page(0, events[:PAGE_EVENTS])]
+        self._touch(self.pages[0])
+        self._index = standing
+        for start in range(PAGE_EVENTS, len(events), PAGE_EVENTS):
+            self._begin(len(self.pages), events[start : start + PAGE_EVENTS])
+
+    def _touch(self, page: Page) -> None:
+        if not page.dirty:
+            page.dirty = True
+            self._touched.append(page)
 
     def _begin(self, index: int, events: list[AnyEvent]) -> None:
-        if not self.pages:
-            self.pages.append(Page(0, events))
-            return
-        self.pages[0].dirty = True  # it says how many there are
-        used = max(
-            chain((page.number for page in self.pages), self.freed)
-        )  # a freed number may still hold events
-        self.pages.insert(index, Page(used + 1, events))
+        """Begin a further page, under a number that was never used: a freed one may still hold events."""
+        self._highest += 1
+        if self._highest >= self.announced:
+            self.announced += min(self.announced, LEAP)
+            self._leapt = True
+            self._touch(self.pages[0])
+        page = Page(self._highest, events)
+        self.pages.insert(index, page)
+        self._touch(page)
         if self._index is None:
             self._index = {(event.rank, event.event_id): event for event in self}
 

@@ -41,7 +41,7 @@ def test_windows_equal_the_naive_sum_at_every_instant(seed: int) -> None:
                 rolling.advance(now)
             case 1 if held:
                 taken = held.pop(rng.randrange(len(held)))
-                rolling.put(taken, -1)
+                rolling.put((), [taken])
             case _:
                 moment = (
                     now
@@ -57,7 +57,7 @@ def test_windows_equal_the_naive_sum_at_every_instant(seed: int) -> None:
                     str(moment),
                 )
                 held.append(measurement)
-                rolling.put(measurement)
+                rolling.put([measurement])
         if rng.randrange(3) == 0:
             assert rolling.totals() == naive(held, now)
     later = now + rng.choice((0, 1, HOUR, DAY))
@@ -67,7 +67,7 @@ def test_windows_equal_the_naive_sum_at_every_instant(seed: int) -> None:
 def test_the_clock_may_be_set_back() -> None:
     rolling = Rolling(RULES, START)
     measurement = (OPENED, START, ("a", "x", "none", "default", "none"), 0, "1")
-    rolling.put(measurement)
+    rolling.put([measurement])
     rolling.advance(START + 2 * HOUR)
     rolling.advance(START)
     assert rolling.totals() == naive([measurement], START)
@@ -75,7 +75,7 @@ def test_the_clock_may_be_set_back() -> None:
 
 def test_windows_empty_with_no_event_arriving() -> None:
     rolling = Rolling(RULES, START)
-    rolling.put((OPENED, START, ("a", "x", "none", "default", "none"), 0, "1"))
+    rolling.put([(OPENED, START, ("a", "x", "none", "default", "none"), 0, "1")])
     assert rolling.totals()["1h"]
     rolling.advance(START + HOUR + 60_000)
     assert not rolling.totals()["1h"]
