@@ -19,12 +19,6 @@ _PATIENCE: Final = 20.0  # seconds a broker has to answer a question; aiokafka i
 _STARTUP: Final = 5.0  # seconds for the embedded broker, which takes milliseconds
 
 
-def unreachable(settings: Settings, error: BaseException) -> str:
-    """Say which broker does not answer, why, and what to do."""
-    why = str(error) or ("no answer" if isinstance(error, TimeoutError) else type(error).__name__)
-    return f"{', '.join(settings.brokers)}: {why}: start the broker, or correct CXSTREAM_BROKERS"
-
-
 def ask(settings: Settings, question: Callable[[Settings], Awaitable[T]]) -> T:
     """Put a question that a broker can answer at once; raises ``Failure`` in one line if none does."""
 
@@ -37,13 +31,14 @@ def ask(settings: Settings, question: Callable[[Settings], Awaitable[T]]) -> T:
 
 def asking(settings: Settings, work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that needs a broker; raises ``Failure`` in one line if none answers."""
+    from cxstream.stream.cause import explained
     from cxstream.stream.topics import KafkaError
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the failure is told below
     try:
         return asyncio.run(work)
     except (KafkaError, OSError, TimeoutError) as error:
-        no(unreachable(settings, error))
+        no(asyncio.run(explained(settings, error)))
 
 
 @contextmanager

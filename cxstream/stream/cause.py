@@ -51,14 +51,19 @@ async def explained(settings: Settings, error: BaseException) -> str:
     brokers = ", ".join(settings.brokers)
     if isinstance(error, UNREACHABLE):
         return f"{brokers} {await _connection(settings)}"
+    return f"{brokers} {refused(settings, error)}"
+
+
+def refused(settings: Settings, error: BaseException) -> str:
+    """Return what a broker that can be reached has against us."""
     if isinstance(error, _STRANGER):
         return (
-            f"{brokers} does not accept the user: correct CXSTREAM_SASL_USERNAME, CXSTREAM_SASL_PASSWORD or"
+            "does not accept the user: correct CXSTREAM_SASL_USERNAME, CXSTREAM_SASL_PASSWORD or"
             " CXSTREAM_SASL_MECHANISM"
         )
     if right := _right(settings, error):
-        return f"{brokers} refuses: the user lacks the right {right} (docs/operations.md, Security)"
-    return f"{brokers} refuses: {type(error).__name__}: {error}"
+        return f"refuses: the user lacks the right {right} (docs/operations.md, Security)"
+    return f"refuses: {type(error).__name__}: {error}"
 
 
 def _right(settings: Settings, error: BaseException) -> str | None:
@@ -73,8 +78,7 @@ def _right(settings: Settings, error: BaseException) -> str | None:
         needed[settings.dead_letters_topic] = "WRITE"
         needed[settings.changelog_topic] = "READ and WRITE"
         named = [name for name in needed if name in str(error)]
-        # One name may be part of another: tickets, acme.tickets.
-        found = max(named, key=len, default="")
+        found = max(named, key=len, default="")  # one name may be part of another: tickets, acme.tickets
         return f"{needed[found]} on the topic {found}" if found else f"on a topic: {error}"
     return None
 
@@ -100,7 +104,9 @@ async def _connection(settings: Settings) -> str:
     except TimeoutError:
         return "does not answer: start it, or correct CXSTREAM_BROKERS"
     except OSError as error:
-        return f"refuses connections: {error.strerror or error}: start it, or correct CXSTREAM_BROKERS"
+        if context is not None and not isinstance(error, ConnectionRefusedError):
+            return "breaks the TLS handshake off: correct CXSTREAM_SECURITY_PROTOCOL or the port in CXSTREAM_BROKERS"
+        return f"refuses connections ({type(error).__name__}): start it, or correct CXSTREAM_BROKERS"
     return (
         "takes connections but does not answer: wait until it has started, or correct CXSTREAM_SECURITY_PROTOCOL"
         " (and the client's certificate)"

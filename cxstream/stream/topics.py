@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from cxstream.stream.security import client_options
 
@@ -122,6 +127,10 @@ async def for_worker(settings: Settings, *, embedded: bool = False) -> int:
             there = {row["topic"]: len(row["partitions"]) for row in await client.describe_topics(names)}
         else:
             there = await _partitions(client)
+            with contextlib.suppress(GroupCoordinatorNotAvailableError):  # the first moments of a new cluster
+                await client.find_coordinator(
+                    settings.app
+                )  # a consumer without the right would wait in silence
         sources = {name: there.get(name) for name in map(settings.topic_name, settings.topics)}
         lacking = sorted(name for name, count in sources.items() if not count)
         if lacking:

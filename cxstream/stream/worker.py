@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import structlog
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from cxstream.stream import agents, clock, topics
 from cxstream.stream.app import SESSION, build
 from cxstream.stream.broker import Broker
+from cxstream.stream.cause import refused
 from cxstream.stream.letters import DeadLetters
 from cxstream.stream.recovery import Recovery
 from cxstream.stream.share import Share
@@ -178,13 +180,13 @@ class Worker(Share):
     def _fail(self, error: BaseException) -> None:
         if self._failed is None or self._failed.done():
             return
-        self._state = f"failed: {error}"
-        log.error("the worker fails", error=repr(error))
-        failure = (
-            error
-            if isinstance(error, WorkerFailedError)
-            else WorkerFailedError(f"{type(error).__name__}: {error}")
-        )
+        failure = error
+        if isinstance(error, KafkaError):
+            failure = WorkerFailedError(f"the broker {refused(self.settings, error)}")
+        elif not isinstance(error, WorkerFailedError):
+            failure = WorkerFailedError(f"{type(error).__name__}: {error}")
+        self._state = f"failed: {failure}"
+        log.error("the worker fails", error=str(failure))
         failure.__cause__ = error if failure is not error else None
         self._failed.set_exception(failure)
 
