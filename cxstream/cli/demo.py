@@ -124,7 +124,7 @@ class Demo:
         """Publish the helpdesk's events, no faster than the worker applies them."""
         from cxstream.cli.intake import wall
         from cxstream.core.event import OPTIONAL_TOPICS
-        from cxstream.simulate import Scenario, history_then_live, publish
+        from cxstream.simulate import Scenario, busy_at, history_then_live, publish
 
         while worker.ready() is not None:  # noqa: ASYNC110 - it tells by being asked
             await asyncio.sleep(_LOOK)
@@ -138,7 +138,8 @@ class Demo:
             await publisher.send(topic, key, value)
             self.published += 1
 
-        scenario = Scenario(optional_topics=OPTIONAL_TOPICS)
+        # Whenever somebody tries the demo, it is a busy morning there.
+        scenario = Scenario(optional_topics=OPTIONAL_TOPICS, utc_offset=busy_at(wall()))
         await publish(history_then_live(scenario, self.seed, wall, self.days), send)
 
     def _ahead(self, worker: Worker) -> int:

@@ -4,6 +4,7 @@ from cxstream.simulate.faults import Delivery
 from cxstream.simulate.helpdesk import Helpdesk
 from cxstream.simulate.publish import history_then_live, paced, publish, write_lines
 from cxstream.simulate.scenario import NO_FAULTS, Faults, Habits, Scenario, Survey, Team
+from cxstream.simulate.shape import busy_at
 
 __all__ = [
     "NO_FAULTS",
@@ -14,6 +15,7 @@ __all__ = [
     "Scenario",
     "Survey",
     "Team",
+    "busy_at",
     "history_then_live",
     "paced",
     "publish",

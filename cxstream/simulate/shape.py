@@ -13,6 +13,7 @@ from cxstream.simulate.instant import DAY, HOUR, WEEK
 
 HOURS: Final = WEEK // HOUR
 _THURSDAY: Final = 3 * DAY  # 1970 began on a Thursday; weeks begin on Monday
+_FRIDAY: Final = 4
 
 # Weights of the hours 0-23 of a day; only their proportions matter.
 _OFFICE: Final = (2, 1, 1, 1, 2, 4, 9, 22, 55, 88, 100, 94, 72, 82, 92, 88, 74, 52, 30, 18, 13, 9, 6, 3)
@@ -48,6 +49,12 @@ _AROUND: Final = (
 def week_position(at: int, offset: int = 0) -> int:
     """Milliseconds from Monday 00:00 local time to ``at``; ``offset`` is local time minus UTC in ms."""
     return (at + offset + _THURSDAY) % WEEK
+
+
+def busy_at(at: int) -> int:
+    """The offset (ms) of a place where ``at`` is ten in the morning of a working day, the nearest in the week."""
+    day = week_position(at) // DAY
+    return min(day, _FRIDAY) * DAY + 10 * HOUR - week_position(at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from cxstream.simulate import chance
 from cxstream.simulate.instant import DAY, HOUR, MINUTE, WEEK, rfc3339
 from cxstream.simulate.scenario import TEAMS, Scenario, Team
-from cxstream.simulate.shape import AROUND_THE_CLOCK, HOURS, LEISURE, OFFICE, Shape, week_position
+from cxstream.simulate.shape import AROUND_THE_CLOCK, HOURS, LEISURE, OFFICE, Shape, busy_at, week_position
 from cxstream.simulate.staff import SLOT, Desk, Roster
 
 MONDAY = 1_772_409_600_000
@@ -18,6 +18,13 @@ def test_a_week_begins_on_monday():
     assert week_position(MONDAY) == 0
     assert week_position(MONDAY - 1) == WEEK - 1
     assert week_position(MONDAY, HOUR) == HOUR
+
+
+@pytest.mark.parametrize("at", [MONDAY + hours * HOUR for hours in range(0, 168, 7)])
+def test_it_can_be_ten_in_the_morning_of_a_working_day_at_any_time(at):
+    place = week_position(at, busy_at(at))
+    assert place % DAY == 10 * HOUR
+    assert place < 5 * DAY
 
 
 @pytest.mark.parametrize("shape", [OFFICE, LEISURE, AROUND_THE_CLOCK])
