@@ -1,6 +1,6 @@
 # Everything a developer runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo test test-deep check format kafka bench clean
+.PHONY: help install lock demo stack test test-deep check format kafka bench clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -34,8 +34,11 @@ lock: $(VENV)/.installed ## write the lock files anew, at the newest versions py
 demo: install ## a simulated helpdesk, an embedded broker, a worker and its live page
 	@$(BIN)/cxstream demo $(ARGS)
 
+stack: install ## all of docker-compose.yml but Grafana, without Docker: Kafka, two workers, a helpdesk, Prometheus, Alertmanager
+	@$(BIN)/python -m tests.stack $(ARGS)
+
 test: install ## all tests; those with a real Kafka too where Java 17 and Maven are found
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 $(ARGS)
 
 test-deep: install ## the same with 100 times as many random examples
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 3600 $(ARGS)
