@@ -21,6 +21,7 @@ _OWN: Final = (
     "at",
     "now",
     "worker",
+    "fingerprint",
     "complete",
     "reason",
     "partitions",
@@ -42,7 +43,7 @@ def together(snapshots: Sequence[Json]) -> Json:
     return {
         "at": snapshots[0]["at"],
         "now": snapshots[0]["now"],
-        **_added("", numbers),
+        **added(numbers),
         "complete": reason is None,
         "reason": reason,
         "partitions": sorted({number for one in snapshots for number in one["partitions"]}),
@@ -51,6 +52,11 @@ def together(snapshots: Sequence[Json]) -> Json:
         "behind": sum(one.get("behind", 0) for one in snapshots),
         "workers": len(snapshots),
     }
+
+
+def added(numbers: Sequence[Json]) -> Json:
+    """The sum of parts of snapshots that have one shape: windows, say, of several label sets."""
+    return numbers[0] if len(numbers) == 1 else _mapping("", numbers)
 
 
 def gap(snapshots: Sequence[Json]) -> str | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WEEK: Final = 7 * DAY
 _NARROWEST: Final = 300_000  # ms: narrower bars of a usual helpdesk are noise
 _WIDEST: Final = HOUR // 3  # ms: fewer bars are no chart
-_SHOWN: Final = ("opened", "resolved", "reopened", "first_response", "response", "csat")
+_SHOWN: Final = ("opened", "resolved", "reopened", "first_response", "response", "resolution", "csat")
 
 Bars = list[tuple[int, Cell | None]]
 """Start of each bar in ms, and what is in it; ``None`` if its panes are no longer kept."""

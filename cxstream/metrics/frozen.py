@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from cxstream.core.history import Bars, bars
 from cxstream.core.pane import Cell
 from cxstream.metrics.copied import TURN
 
@@ -87,6 +88,18 @@ async def freeze(observed: Observed, now: int | None) -> tuple[int, dict[int, Pa
     return shown, {
         number: found for number, found in sorted(taken.items()) if owned.get(number) is found.ledger
     }
+
+
+async def freeze_bars(partitions: dict[int, Partition], now: int) -> list[Bars]:
+    """The bars of the charts by partition. Others get turns in between: a chart needs no common moment."""
+    found: list[Bars] = []
+    started = perf_counter()
+    for partition in partitions.values():
+        found.append(list(bars(partition.ledger.rolling, now)))
+        if perf_counter() - started > TURN:
+            await asyncio.sleep(0)
+            started = perf_counter()
+    return found
 
 
 def _frozen(ledger: Ledger, now: int) -> Frozen:

@@ -79,3 +79,19 @@ class Options(Protocol):
     @property
     def max_label_values(self) -> int:
         """How many values of a label are shown by name if none are configured."""
+
+    @property
+    def peers(self) -> Sequence[str]:
+        """All workers: addresses, or a DNS name that leads to each of them; empty = this one only."""
+
+    @property
+    def http_address(self) -> tuple[str, int]:
+        """Host and port of this worker; peers that name no port have the same."""
+
+    @property
+    def ticket_api(self) -> bool:
+        """Whether single tickets may be shown."""
+
+    @property
+    def ticket_url(self) -> str | None:
+        """Address of a ticket in the helpdesk, with ``{source}`` and ``{id}``."""

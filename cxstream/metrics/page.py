@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
 
-from cxstream.core.instant import parse_instant
-from cxstream.core.rules import DAY
-from cxstream.core.snapshot import snapshot
+from cxstream.metrics.board import Boards
+from cxstream.metrics.definitions import document
 from cxstream.metrics.exposition import compress, negotiate
-from cxstream.metrics.frozen import freeze
+from cxstream.metrics.peers import Peers
+from cxstream.metrics.query import Query
+from cxstream.metrics.rounds import Rounds
 from cxstream.metrics.scrape import Scrapes
+from cxstream.metrics.share import share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine
 
-    from cxstream.core.ledger import Ledger
-    from cxstream.metrics.frozen import Partition
+    from cxstream.core.answer import Json
     from cxstream.metrics.observed import Observed, Options
 
 JSON: Final = "application/json"
@@ -30,15 +30,14 @@ STATIC: Final = {
     "/": ("page.html", "text/html"),
     "/static/page.css": ("page.css", "text/css"),
     "/static/page.js": ("page.js", "text/javascript"),
+    "/static/show.js": ("show.js", "text/javascript"),
+    "/static/chart.js": ("chart.js", "text/javascript"),
+    "/static/text.js": ("text.js", "text/javascript"),
+    "/static/theme.js": ("theme.js", "text/javascript"),
     "/static/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 """The paths of the live page: file beside this module, media type."""
-
-_NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{1,9})?")
-# A "+" that was not written as %2B arrives as a space: 2026-03-02T10:00:00 01:00
-_LOST_PLUS: Final = re.compile(r"(T\S+) (\d\d:?\d\d)")
-_AHEAD: Final = 31 * DAY  # ms: beyond the longest window nothing is left to see
-_LONGEST_NOW: Final = 64  # characters; no instant is longer
+DEFINITIONS: Final = "/static/definitions.json"
 
 
 class Page:
@@ -47,6 +46,13 @@ class Page:
     def __init__(self, observed: Observed, options: Options) -> None:
         self._observed = observed
         self._scrapes = Scrapes(observed, options)
+        self._peers = Peers(options.peers, options.http_address[1])
+        self._rounds = Rounds(observed, self._peers)
+        self._boards = Boards(self._rounds, options)
+
+    async def close(self, _: web.Application) -> None:
+        """Hang up on the peers."""
+        await self._peers.close()
 
     async def metrics(self, request: web.Request) -> web.Response:
         """``/metrics``."""
@@ -82,83 +88,43 @@ class Page:
         return _json(msgspec.json.encode(state), status=status)
 
     async def snapshot(self, request: web.Request) -> web.Response:
-        """``/api/snapshot``: this worker's numbers, as of now or of ``?now=INSTANT``."""
-        unknown = sorted(set(request.query) - {"now"})
-        if unknown:
-            return _refusal(f"unknown parameter {unknown[0][:_LONGEST_NOW]!r}: only now=INSTANT is known")
-        text = request.query.get("now")
+        """``/api/snapshot``: this worker's numbers or the fleet's, as of now or of ``?now=INSTANT``."""
         try:
-            wanted = None if text is None else self._instant(text)
+            query = Query.read(request.query, max(self._observed.now(), self._observed.wall()))
         except ValueError as error:
             return _refusal(str(error))
         try:
-            now, partitions = await freeze(self._observed, wanted)
+            answer = await self._answer(query)
         except (ValueError, OverflowError) as error:
-            return _refusal(f"now={text}: {error}")
-        observed = self._observed
-        known = max(observed.topic_partitions().values(), default=observed.partitions)
-        more = {
-            "complete": not observed.recovering() and 0 < known <= len(partitions),
-            "partitions": list(partitions),
-            "topic_partitions": known,
-            "offsets": _offsets(observed.topics, partitions),
-        }
-        gzip = negotiate("", request.headers.get("Accept-Encoding", "")).gzip
-        response = _json(await asyncio.to_thread(self._encode, now, partitions, more, gzip=gzip))
-        response.headers["Vary"] = "Accept-Encoding"
-        if gzip:
-            response.headers["Content-Encoding"] = "gzip"
-        return response
+            return _refusal(f"now={request.query.get('now')}: {error}")
+        zipped = _zipped(request)
+        return _json(await asyncio.to_thread(_encode, answer, gzip=zipped), gzip=zipped)
 
-    def _instant(self, text: str) -> int:
-        """Raises ``ValueError`` with cause and remedy; what is too long ago, the windows refuse."""
-        now = _instant(text)
-        if now > max(self._observed.now(), self._observed.wall()) + _AHEAD:
-            days = _AHEAD // DAY
-            message = (
-                f"now={text} is more than {days} days ahead of the worker's clock: choose an earlier one"
-            )
-            raise ValueError(message)
-        return now
+    async def _answer(self, query: Query) -> Json:
+        if not query.fleet:
+            return await share(self._observed, query.now, bars=query.history)
+        whole = await (self._rounds.latest() if query.now is None else self._rounds.at(query.now))
+        return whole if query.history else {key: whole[key] for key in whole if key != "history"}
 
-    def _encode(
-        self, now: int, partitions: dict[int, Partition], more: dict[str, Any], *, gzip: bool
-    ) -> bytes:
-        ledgers = cast("Collection[Ledger]", [partition.frozen for partition in partitions.values()])
-        body = msgspec.json.encode({**snapshot(ledgers, self._observed.rules, now), **more})
-        return compress(body) if gzip else body
-
-
-def _offsets(topics: Sequence[str], partitions: dict[int, Partition]) -> dict[str, dict[str, int]]:
-    """Last applied offset by topic and partition, as of the moment in which each partition was copied."""
-    return {
-        topic: {
-            str(number): found.offsets[topic]
-            for number, found in partitions.items()
-            if topic in found.offsets
-        }
-        for topic in topics
-    }
-
-
-def _instant(text: str) -> int:
-    shown = text if len(text) <= _LONGEST_NOW else text[:_LONGEST_NOW] + "…"
-    remedy = "write RFC 3339 with an offset such as 2026-03-02T09:00:00Z, or epoch seconds or milliseconds"
-    try:
-        if len(text) > _LONGEST_NOW:
-            raise ValueError  # noqa: TRY301 - one message for all that is no instant
-        if _NUMBER.fullmatch(text):
-            return parse_instant(float(text) if "." in text else int(text))
-        return parse_instant(_LOST_PLUS.sub(r"\1+\2", text))
-    except (ValueError, OverflowError):
-        message = f"now={shown!r} is no instant: {remedy}"
-        raise ValueError(message) from None
+    async def board(self, request: web.Request) -> web.Response:
+        """``/api/board``: what the live page shows; one encoding a second, whoever asks."""
+        zipped = _zipped(request)
+        board = await self._boards.latest()
+        return _json(board.gzip if zipped else board.plain, gzip=zipped)
 
 
 def static(path: str) -> Callable[[web.Request], Coroutine[Any, Any, web.Response]]:
     """The handler of a file of the live page; read once, revalidated by its hash."""
     name, media = STATIC[path]
-    content = (files(__package__) / "static" / name).read_bytes()
+    return _fixed((files(__package__) / "static" / name).read_bytes(), media)
+
+
+def definitions() -> Callable[[web.Request], Coroutine[Any, Any, web.Response]]:
+    """The handler of the numbers' titles and meanings."""
+    return _fixed(msgspec.json.encode(document()), JSON)
+
+
+def _fixed(content: bytes, media: str) -> Callable[[web.Request], Coroutine[Any, Any, web.Response]]:
     tag = f'"{sha256(content).hexdigest()[:32]}"'
 
     async def handle(request: web.Request) -> web.Response:
@@ -170,12 +136,24 @@ def static(path: str) -> Callable[[web.Request], Coroutine[Any, Any, web.Respons
     return handle
 
 
+def _encode(answer: Json, *, gzip: bool) -> bytes:
+    body = msgspec.json.encode(answer)
+    return compress(body) if gzip else body
+
+
+def _zipped(request: web.Request) -> bool:
+    return negotiate("", request.headers.get("Accept-Encoding", "")).gzip
+
+
 def _text(text: str, status: int = 200) -> web.Response:
     return web.Response(text=text + "\n", status=status, headers={"Cache-Control": "no-store"})
 
 
-def _json(body: bytes, status: int = 200) -> web.Response:
-    return web.Response(body=body, status=status, content_type=JSON, headers={"Cache-Control": "no-store"})
+def _json(body: bytes, status: int = 200, *, gzip: bool = False) -> web.Response:
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if gzip:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=body, status=status, content_type=JSON, headers=headers)
 
 
 def _refusal(reason: str) -> web.Response:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
-from cxstream.metrics.page import STATIC, Page, static
+from cxstream.metrics.page import DEFINITIONS, STATIC, Page, definitions, static
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,10 +40,13 @@ def application(observed: Observed, settings: Options) -> web.Application:
     page = Page(observed, settings)
     app = web.Application(middlewares=[_guard], client_max_size=1)  # nothing here reads a body
     app.on_response_prepare.append(_secure)
+    app.on_cleanup.append(page.close)
     app.router.add_get("/metrics", page.metrics)
     app.router.add_get("/healthz", page.healthz)
     app.router.add_get("/readyz", page.readyz)
     app.router.add_get("/api/snapshot", page.snapshot)
+    app.router.add_get("/api/board", page.board)
+    app.router.add_get(DEFINITIONS, definitions())
     for path in STATIC:
         app.router.add_get(path, static(path))
     return app

@@ -7,7 +7,6 @@ import pytest
 
 from cxstream.core.fleet import gap, together
 from cxstream.core.history import bars, history
-from cxstream.core.rolling import Rolling
 from cxstream.core.snapshot import snapshot
 from tests.metrics.observed import MINUTE, NOON, Worker, busy
 
@@ -17,7 +16,7 @@ def told(worker, numbers):
     whole = snapshot(ledgers, worker.rules, NOON)
     past = [list(bars(ledger.rolling, NOON)) for ledger in ledgers]
     more = {
-        "history": history(past, NOON, Rolling(worker.rules, NOON).step),
+        "history": history(past, NOON, ledgers[0].rolling.step) if ledgers else None,
         "partitions": list(numbers),
         "topic_partitions": worker.partitions,
         "offsets": {

@@ -38,8 +38,8 @@ def test_the_sum_of_two_partitions_is_what_happened_in_each_bar():
     rollings = [Rolling(rules, NOW), Rolling(rules, NOW)]
     moments = [NOW - rng.randrange(90 * MINUTE) - rng.choice((0, WEEK)) for _ in range(2_000)]
     for moment in moments:
-        rng.choice(rollings).put((OPENED, moment, LABELS, 0, ""))
-        rng.choice(rollings).put((FIRST_RESPONSE, moment, LABELS, 90_000, ""))
+        rng.choice(rollings).put([(OPENED, moment, LABELS, 0, "")])
+        rng.choice(rollings).put([(FIRST_RESPONSE, moment, LABELS, 90_000, "")])
     told = history([list(bars(rolling, NOW)) for rolling in rollings], NOW, rollings[0].step)
     counted = Counter(moment // (5 * MINUTE) for moment in moments)
     assert told["bar_seconds"] == 300

@@ -27,6 +27,10 @@ PARTITIONS = 4
 class Options:
     teams: tuple[str, ...] = ()
     max_label_values: int = 50
+    peers: tuple[str, ...] = ()
+    http_address: tuple[str, int] = ("127.0.0.1", 6066)
+    ticket_api: bool = False
+    ticket_url: str | None = None
 
 
 @dataclass

@@ -10,12 +10,12 @@ import pytest
 
 from cxstream.core.instant import parse_instant
 from cxstream.metrics import application, serve
-from cxstream.metrics.page import STATIC
+from cxstream.metrics.page import DEFINITIONS, STATIC
 from cxstream.metrics.server import SECURITY
 
 from .observed import MINUTE, NOON, Options, busy
 
-PATHS = ["/metrics", "/healthz", "/readyz", "/api/snapshot", *STATIC]
+PATHS = ["/metrics", "/healthz", "/readyz", "/api/snapshot", "/api/board", DEFINITIONS, *STATIC]
 
 
 class Client:
@@ -191,6 +191,9 @@ async def test_a_snapshot_of_another_instant(client, worker, now):
         ("now=0", "too long ago"),
         ("now=9999-12-31T23:59:59Z", "ahead"),
         ("then=1", "'then'"),
+        ("fleet=yes", "neither 0 nor 1"),
+        ("history=", "neither 0 nor 1"),
+        ("fleet=1&now=2020-01-01T00:00:00Z", "too long ago"),
     ],
 )
 async def test_an_instant_that_cannot_be_shown(client, query, words):
