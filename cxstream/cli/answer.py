@@ -41,6 +41,9 @@ def tables(answer: Answer) -> Iterator[Table | str]:
         rows=list(_surveys(answer)),
     )
     yield _groups("Windows", "window", answer["windows"])
+    if "period" in answer:
+        period = answer["period"]
+        yield _groups("Period", "from", {f"{period['from']} to {period['to']}": period})
     for label, groups in answer.get("by", {}).items():
         yield _groups(f"By {label}", label, groups)
 

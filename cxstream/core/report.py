@@ -65,8 +65,12 @@ class Batch:
                 pages = [(0, sorted(copies.values(), key=order))]
                 yield Ticket.of(source, ticket_id, self._rules.max_skew, pages), total - len(copies)
 
-    def answer(self, *, at: int | None = None, by: str | None = None) -> Json:
-        """The report as of ``at`` (ms, default the last event), grouped by one label if ``by`` is given."""
+    def answer(self, *, at: int | None = None, by: str | None = None, since: int | None = None) -> Json:
+        """The report as of ``at`` (ms, default the last event), grouped by one label if ``by`` is given.
+
+        With ``since`` (ms) there is a ``period`` too, a window that holds the measurements made from then on, and
+        the groups hold only these.
+        """
         now = self.newest if at is None else at
         counts, measurements = Counts(), []
         total = duplicate = 0
@@ -89,6 +93,9 @@ class Batch:
         whole = exact(measurements)
         answer |= {name: whole[name] for name in (*MEASURES, "csat", "ces", "nps")}
         answer["windows"] = {} if now is None else self._windows(measurements, now)
+        if since is not None:
+            measurements = [measurement for measurement in measurements if measurement[1] >= since]
+            answer["period"] = {"from": whole_second(since), "to": answer["at"], **exact(measurements)}
         if by is not None:
             groups: dict[str, list[Measurement]] = defaultdict(list)
             for measurement in measurements:

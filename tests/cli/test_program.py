@@ -22,13 +22,15 @@ COMMANDS = [
     "validate",
     "ticket",
     "audit",
+    "dead-letters",
     "schemas",
     "dashboards",
     "rules",
     "check",
     "topics",
 ]
-ALL = [*([name] for name in COMMANDS), ["topics", "create"], ["topics", "check"]]
+GROUPS = {"topics": ("create", "check"), "dead-letters": ("list", "show", "replay")}
+ALL = [*([name] for name in COMMANDS), *([group, name] for group, names in GROUPS.items() for name in names)]
 
 
 def _paths(group, path=()):

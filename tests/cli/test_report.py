@@ -91,3 +91,64 @@ def test_nothing_to_report(run, events, form) -> None:
     result = run("report", events(), *form)
     assert result.exit_code == 0
     assert result.stderr == ""
+
+
+def test_a_period(run, events) -> None:
+    path = events(*TICKET)
+    whole = json.loads(run("report", path, "--json", "--from", "2026-03-02T08:30:00Z", "--by", "team").stdout)
+    period = whole["period"]
+    assert (period["from"], period["to"]) == ("2026-03-02T08:30:00Z", "2026-03-02T10:00:00Z")
+    assert (period["opened"], period["resolved"]) == (0, 1)
+    assert (period["first_response"]["count"], period["resolution"]["sum_seconds"]) == (0, 3_600)
+    assert period["csat"]["answers"] == whole["csat"]["answers"] == 1
+    assert whole["first_response"]["count"] == 1
+    assert whole["by"]["team"]["billing"]["first_response"]["count"] == 0
+    text = run("report", path, "--from", "2026-03-02T08:30:00Z").stdout
+    assert "2026-03-02T08:30:00Z to 2026-03-02T10:00:00Z" in text
+
+
+def test_a_period_is_half_open_and_in_local_time(run, events) -> None:
+    path = events(*TICKET)  # opened at nine in Rome, resolved at ten, answered at eleven
+
+    def of(*args: str) -> tuple[int, int, int]:
+        told = json.loads(run("report", path, "--json", "--tz", "Europe/Rome", *args).stdout)["period"]
+        return told["opened"], told["resolved"], told["csat"]["answers"]
+
+    assert of("--from", "2026-03-02T09:00", "--to", "2026-03-02T10:00") == (1, 0, 0)
+    assert of("--from", "2026-03-02T10:00", "--to", "2026-03-02T11:00") == (0, 1, 0)
+    assert of("--from", "2026-03-02", "--to", "2026-03-03") == (1, 1, 1)
+    assert of("--from", "2026-03-02T08:00:00Z", "--to", "1772442000") == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        ([], "name a FILE of events or give --kafka"),
+        (["FILE", "--kafka"], "name a FILE of events or give --kafka"),
+        (["FILE", "--at", "0", "--to", "0"], "--at and --to both say where the report ends"),
+        (["FILE", "--from", "2026-03-03", "--to", "2026-03-02"], "--from 2026-03-03 is not before the end"),
+        (["FILE", "--from", "noon"], "--from 'noon' is no instant"),
+        (["FILE", "--tz", "Rome"], "'Rome' is no time zone"),
+    ],
+)
+def test_wrong_usage(run, events, args, told) -> None:
+    path = events(*TICKET)
+    result = run("report", *[path if arg == "FILE" else arg for arg in args])
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_of_kafka(run, kafka, prefix, events, monkeypatch) -> None:
+    monkeypatch.setenv("CXSTREAM_BROKERS", kafka.address)
+    monkeypatch.setenv("CXSTREAM_TOPIC_PREFIX", prefix)
+    result = run("report", "--kafka")
+    assert result.exit_code == 1
+    assert "is missing: create it with: cxstream topics create" in result.stderr
+    path = events(*TICKET)
+    for command in (["topics", "create"], ["replay", path]):
+        assert run(*command).exit_code == 0
+    args = ("--json", "--from", "2026-03-02", "--by", "team")
+    told = run("report", "--kafka", *args)
+    assert json.loads(told.stdout) == json.loads(run("report", path, *args).stdout)
+    assert told.stderr == ""
