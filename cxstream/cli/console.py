@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 _PLAIN_WIDTH = 160  # columns where the output is a file or a pipe, which has no width of its own
@@ -43,15 +44,20 @@ def printable(text: str) -> str:
     )
 
 
-def show(*parts: Table | str) -> None:
-    """Print tables and lines on stdout; nothing in them is markup."""
+def console() -> Console:
+    """Stdout; nothing that is printed there is markup."""
     from rich.console import Console
 
-    console = Console(
+    return Console(
         width=None if sys.stdout.isatty() else _PLAIN_WIDTH, markup=False, emoji=False, highlight=False
     )
+
+
+def show(*parts: RenderableType) -> None:
+    """Print tables and lines on stdout."""
+    stdout = console()
     for part in parts:
-        console.print(part)
+        stdout.print(part)
 
 
 def note(text: str) -> None:

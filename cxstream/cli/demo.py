@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _PARTITIONS: Final = 4  # what the embedded broker gives every topic
 _AHEAD: Final = 20_000
 """Events published and not yet applied: 6 MB over 24 partitions, each of which the broker cuts at 5 MiB."""
+_HOUR: Final = 1 / 24  # days
 _LOOK: Final = 0.01  # seconds between two looks at how far the worker is
 
 
@@ -140,7 +141,10 @@ class Demo:
 
         # Whenever somebody tries the demo, it is a busy morning there.
         scenario = Scenario(optional_topics=OPTIONAL_TOPICS, utc_offset=busy_at(wall()))
-        await publish(history_then_live(scenario, self.seed, wall, self.days), send)
+        days = (
+            self.days and self.days + _HOUR
+        )  # with the hour that the page's charts set against the last one
+        await publish(history_then_live(scenario, self.seed, wall, days), send)
 
     def _ahead(self, worker: Worker) -> int:
         """Events published and not yet applied."""
