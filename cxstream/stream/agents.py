@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cxstream.core.tally import Tally
     from cxstream.settings import Settings
     from cxstream.stream.clock import Clock
-    from cxstream.stream.delivery import App
+    from cxstream.stream.delivery import App, Consumer
     from cxstream.stream.partition import Partition
 
 log = structlog.get_logger(__name__)
@@ -112,7 +112,8 @@ def _define(app: App, topic: str, name: str, partitions: Mapping[int, Partition]
             number = event.message.partition
             partition = partitions.get(number)
             if partition is None:
-                # Fetched before a rebalance; whoever owns the partition reads it again.
+                # Fetched before a rebalance, or of a partition that is set aside; whoever owns it reads it again.
                 log.debug("batch of a partition that is not ours", topic=name, partition=number)
+                cast("Consumer", app.consumer).drop(event.message)
                 continue
             await partition.inbox.put(topic, event.message.value, event)

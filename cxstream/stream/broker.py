@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from cxstream.stream import topics
 from cxstream.stream.cause import explained
 from cxstream.stream.tail import Tail
 
@@ -77,6 +78,16 @@ class Broker:
                 await asyncio.sleep(next(waits))
         finally:
             self._troubles.pop(what, None)  # whatever ended it, nobody waits for it any more
+
+    async def topics(self, tell: Callable[[str], None], *, embedded: bool) -> int:
+        """Return the number of partitions, once all topics of events are there."""
+        find = functools.partial(topics.for_worker, self._settings, embedded=embedded)
+        while True:
+            try:
+                return await self.patiently("topics", find)
+            except topics.MissingTopicsError as error:
+                tell(str(error))
+            await asyncio.sleep(_RETRY[-1])
 
     async def watch(
         self,

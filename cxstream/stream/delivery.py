@@ -30,7 +30,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from mode.threads import WorkerThread
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
     from faust.types import TP, EventT, Message
@@ -158,7 +158,9 @@ class Consumer(driver.Consumer):
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         """Let nothing be fetched between resume and seek; recovery resumes the flow itself after the seek."""
-        tps = set(tps)
+        app: App = self.app  # type: ignore[assignment] # no other app has this consumer
+        aside = app.aside()
+        tps = {tp for tp in tps if tp.partition not in aside}
         if any(not self._is_changelog_tp(tp) for tp in tps):
             self.stop_flow()
         super().resume_partitions(tps)
@@ -189,6 +191,16 @@ class Consumer(driver.Consumer):
     def forget(self) -> None:
         """Stop waiting for acknowledgements: those that are missing will not come."""
         self._unacked_messages.clear()
+
+    def drop(self, message: Message) -> None:
+        """Wait for no acknowledgement of a message that nobody here will apply."""
+        self._unacked_messages.discard(message)
+
+    def set_aside(self, number: int) -> None:
+        """Deliver nothing more of a partition number, and wait for no acknowledgement of what was."""
+        self.pause_partitions([tp for tp in self.assignment() if tp.partition == number])
+        for message in [message for message in self._unacked_messages if message.partition == number]:
+            self.drop(message)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing: Faust takes an idle changelog for an error; the worker watches the lag."""
@@ -222,6 +234,11 @@ class App(faust.App):
     def positions() -> dict[TP, int]:
         """Return the first offset to read of each topic-partition that has been recovered."""
         return {}
+
+    @staticmethod
+    def aside() -> Collection[int]:
+        """Return the partition numbers of which nothing is to be delivered."""
+        return ()
 
 
 TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"

@@ -53,7 +53,7 @@ class Partition:
         stored: dict[bytes, bytes],
         writer: Writer,
         dead_letters: DeadLetters,
-        on_failure: Callable[[Exception], None],
+        on_failure: Callable[[int, Exception], None],
         turn: asyncio.Lock,
     ) -> None:
         self.number = number
@@ -110,8 +110,8 @@ class Partition:
             while True:
                 for portion in await self.inbox.round(behind):
                     await self._apply(apply, portion)
-        except Exception as error:  # noqa: BLE001 - the worker ends, whatever it is
-            self._on_failure(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            self._on_failure(self.number, error)
 
     async def _apply(self, apply: Apply, portion: Portion) -> None:
         """Apply records; have a batch that they end acknowledged once its changes are durable."""
@@ -175,5 +175,5 @@ class Partition:
                 self._wake.clear()
                 self._full.clear()
                 await self.flush()
-        except Exception as error:  # noqa: BLE001 - the worker ends, whatever it is
-            self._on_failure(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            self._on_failure(self.number, error)

@@ -18,6 +18,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from cxstream.core.ledger import Ledger
+from cxstream.core.record import load
 from cxstream.stream import clock as clocks
 from cxstream.stream import marks as mark
 from cxstream.stream.marks import Marks
@@ -45,7 +46,7 @@ class Recovery:
         tally: Tally,
         clock: Clock,
         dead_letters: DeadLetters,
-        on_failure: Callable[[Exception], None],
+        on_failure: Callable[[int, Exception], None],
         *,
         embedded: bool,
     ) -> None:
@@ -81,9 +82,15 @@ class Recovery:
         await asyncio.gather(*(partition.writer.open() for partition in candidates.values()))
         async with Tail(self._settings, fetch_wait=50) as tail:
             await self._read(tail, candidates, ends)
-            for partition in candidates.values():
+            for number, partition in list(candidates.items()):
                 if not hasattr(partition, "ledger"):
-                    await self._build(partition)
+                    try:
+                        await self._build(partition)
+                    except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+                        del candidates[number]
+                        self._tell(partition)
+                        self._on_failure(number, error)
+                        await partition.close()
             await self._place(tail, candidates)
         self.parked = {}
         self.progress = ""
@@ -157,6 +164,15 @@ class Recovery:
                 )
                 following = first
             self.positions[tp] = following
+
+    def _tell(self, partition: Partition) -> None:
+        """Name the rows that cannot be read: in the log only, since a key holds a ticket's id."""
+        for key in partition.stored:
+            if key[:1] == b"t":
+                try:
+                    load(key, partition.stored, self._settings.max_skew)
+                except Exception as error:  # noqa: BLE001 - told, and by the caller acted upon
+                    log.error("a stored row cannot be read", key=key, error=repr(error))  # noqa: TRY400
 
     @staticmethod
     def _forget_ledger(partition: Partition) -> None:

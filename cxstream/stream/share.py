@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
 from aiokafka import TopicPartition
 
 from cxstream.core.tally import Tally
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from cxstream.core.ledger import Ledger
     from cxstream.settings import Settings
     from cxstream.stream.partition import Partition
+
+
+log = structlog.get_logger(__name__)
 
 
 class Share:
@@ -31,6 +35,7 @@ class Share:
         self._names = {topic: settings.topic_name(topic) for topic in settings.topics}
         self._canonical = {name: topic for topic, name in self._names.items()}
         self._owned: dict[int, Partition] = {}
+        self._aside: dict[int, str] = {}
         self._ends: dict[TopicPartition, int] = {}
 
     def ledgers(self) -> Mapping[int, Ledger]:
@@ -40,6 +45,18 @@ class Share:
     def assigned(self) -> Collection[int]:
         """Partitions that are owned and recovered; none while a rebalance goes on."""
         return sorted(self._owned)
+
+    def set_aside(self) -> Mapping[int, str]:
+        """Return the partitions that are ours but cannot be used, and why."""
+        return self._aside
+
+    def _put_aside(self, number: int, error: Exception) -> Partition | None:
+        log.error("a partition is set aside, the others go on", partition=number, error=repr(error))
+        self._aside[number] = (
+            f"partition {number} is set aside, the others go on: {type(error).__name__}: {error}"
+            " (docs/operations.md, A partition is set aside)"
+        )
+        return self._owned.pop(number, None)
 
     def now(self) -> int:
         """Return the instant of the worker's clock, ms."""

@@ -22,7 +22,7 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from cxstream.stream import agents, clock, topics
+from cxstream.stream import agents, clock
 from cxstream.stream.app import SESSION, build
 from cxstream.stream.broker import Broker
 from cxstream.stream.cause import refused
@@ -30,6 +30,7 @@ from cxstream.stream.letters import DeadLetters
 from cxstream.stream.recovery import Recovery
 from cxstream.stream.share import Share
 from cxstream.stream.table import ticket_table
+from cxstream.stream.writer import TOO_LARGE, FencedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -48,8 +49,6 @@ _GIVING_UP: Final = 2.0
 """Seconds to end without committing when that did not succeed."""
 _BEAT: Final = 15.0
 """Seconds without a tick after which the worker is taken for stuck."""
-_MISSING: Final = 2.0
-"""Seconds between two looks for topics that are missing."""
 
 
 class WorkerFailedError(Exception):
@@ -71,7 +70,7 @@ class Worker(Share):
         self._broker = Broker(settings)
         self._dead_letters = DeadLetters(settings)
         self._recovery = Recovery(
-            settings, self.tally, self._clock, self._dead_letters, self._fail, embedded=embedded
+            settings, self.tally, self._clock, self._dead_letters, self._partition_fails, embedded=embedded
         )
         self._state = "starting"
         self._app: App | None = None
@@ -80,6 +79,7 @@ class Worker(Share):
         self._taking: asyncio.Task[Any] | None = None
         self._assigned = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._leaving: list[asyncio.Task[None]] = []
         self._beat = time.monotonic()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -149,7 +149,7 @@ class Worker(Share):
         await self._cancel_taking()
         self._recovery.parked.update(self._owned)
         self._owned.clear()
-        await asyncio.gather(self._recovery.drop(), self._dead_letters.close())
+        await asyncio.gather(self._recovery.drop(), self._dead_letters.close(), *self._leaving)
         if self._scratch is not None:
             self._scratch.cleanup()
             self._scratch = None
@@ -177,6 +177,16 @@ class Worker(Share):
         if self._app is not None:
             cast("Consumer", self._app.consumer).forget()
 
+    def _partition_fails(self, number: int, error: Exception) -> None:
+        """End the worker if another one or the broker is the cause; else go on without the partition."""
+        if isinstance(error, FencedError | KafkaError) and not isinstance(error, TOO_LARGE):
+            self._fail(error)
+            return
+        if self._app is not None:
+            cast("Consumer", self._app.consumer).set_aside(number)
+        if partition := self._put_aside(number, error):
+            self._leaving.append(asyncio.create_task(partition.close(), name=f"leave-{number}"))
+
     def _fail(self, error: BaseException) -> None:
         if self._failed is None or self._failed.done():
             return
@@ -192,7 +202,7 @@ class Worker(Share):
 
     async def _launch(self, data: Path) -> None:
         try:
-            self.partitions = await self._find_topics()
+            self.partitions = await self._broker.topics(self._tell, embedded=self._embedded)
             await self._broker.patiently("dead letters", self._dead_letters.open)
             await self._broker.patiently("group", functools.partial(self._start_app, data))
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
@@ -201,6 +211,7 @@ class Worker(Share):
     async def _start_app(self, data: Path) -> None:
         app = build(self.settings, self.partitions, data, embedded=self._embedded, session=self._session)
         app.positions = self._positions  # type: ignore[method-assign]
+        app.aside = self.set_aside  # type: ignore[method-assign]
         self._intake = agents.Intake(self.settings, self.tally, self._clock, self.partitions)
         agents.define(app, self._names, self._owned)
         table = ticket_table(app, self.settings.changelog_topic, self.partitions)
@@ -221,15 +232,6 @@ class Worker(Share):
             await asyncio.gather(starting, return_exceptions=True)
             raise
 
-    async def _find_topics(self) -> int:
-        find = functools.partial(topics.for_worker, self.settings, embedded=self._embedded)
-        while True:
-            try:
-                return await self._broker.patiently("topics", find)
-            except topics.MissingTopicsError as error:
-                self._tell(str(error))
-            await asyncio.sleep(_MISSING)
-
     def _tell(self, state: str) -> None:
         if state != self._state:
             self._state = state
@@ -246,6 +248,7 @@ class Worker(Share):
             await partition.stop()
         self._recovery.parked.update(self._owned)
         self._owned.clear()
+        self._aside.clear()  # whoever owns it next tries again
         self._ends.clear()
 
     async def _on_assigned(self, *_: Any, **__: Any) -> None:
@@ -335,7 +338,7 @@ class Worker(Share):
             return self._state
         if self._app is None or self._app.rebalancing:
             return "rebalancing"
-        return None
+        return next(iter(self._aside.values()), None)
 
     def alive(self) -> bool:
         """Whether the loop turns and nothing has failed."""

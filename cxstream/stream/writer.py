@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+    RecordListTooLargeError,
+)
 
 from cxstream.stream.security import client_options
 
@@ -40,6 +46,8 @@ middle of it, is aborted by the broker, and the worker is fenced and starts agai
 _REQUEST_TIMEOUT: Final = 30_000
 """ms without an answer after which a connection is taken for dead."""
 
+TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""What a broker says of a record that it will never take."""
 _NO_HEADERS: Final[list[tuple[str, bytes]]] = []
 _CLOSING: Final = 2.0
 """Seconds that a producer may take to close."""

@@ -95,9 +95,14 @@ async def until(what: Callable[[], object], seconds: float = 60.0) -> None:
 async def settled(worker: Worker, seconds: float = 60.0) -> None:
     """Wait until a worker is ready and has applied everything."""
     await until(lambda: worker.ready() is None and worker.assigned(), seconds)
+    await caught_up(worker, seconds)
+
+
+async def caught_up(worker: Worker, seconds: float = 60.0) -> None:
+    """Wait until a worker has applied everything of the partitions that it shows."""
     ends = await source_ends(worker.settings)
 
-    def caught_up() -> bool:
+    def applied() -> bool:
         offsets = worker.offsets()
         marks = {
             TopicPartition(worker.settings.topic_name(topic), number): offset + 1
@@ -106,7 +111,7 @@ async def settled(worker: Worker, seconds: float = 60.0) -> None:
         }
         return all(marks.get(tp, 0) >= end for tp, end in ends.items() if tp.partition in worker.assigned())
 
-    await until(caught_up, seconds)
+    await until(applied, seconds)
 
 
 async def source_ends(settings: Settings) -> dict[TopicPartition, int]:
