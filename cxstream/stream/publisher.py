@@ -6,6 +6,7 @@
 
 Keys go to partitions by Java's murmur2, so that a ticket's events meet. Records are gathered into batches here, one
 open batch per topic-partition, and not one by one in the client library, which costs four times as much per record.
+A broker that goes away is waited for: nothing that was taken is given up.
 """
 
 from __future__ import annotations
@@ -14,15 +15,13 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
-from aiokafka import AIOKafkaProducer
-
 from cxstream.core.partitioner import partition_of
-from cxstream.stream.security import client_options
-from cxstream.stream.writer import dispose
+from cxstream.stream.writer import dispose, producer
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from aiokafka import AIOKafkaProducer
     from aiokafka.producer.message_accumulator import BatchBuilder
 
     from cxstream.settings import Settings
@@ -57,14 +56,12 @@ class Publisher:
         self._producer: AIOKafkaProducer | None = None
 
     async def __aenter__(self) -> Self:
-        client = AIOKafkaProducer(
-            bootstrap_servers=list(self._settings.brokers),
+        client = producer(
+            self._settings,
             client_id=f"{self._settings.app}-publisher",
             enable_idempotence=True,
-            acks="all",
             compression_type=None if self._embedded else "lz4",
             max_batch_size=BATCH,
-            **client_options(self._settings.security),
         )
         try:
             await client.start()
