@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -69,12 +70,16 @@ class RealBroker:
     ...     await admin(broker.address)
     """
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
+    def __init__(
+        self, directory: Path, port: int | None = None, properties: Mapping[str, str] | None = None
+    ) -> None:
         free = free_ports(2)
         self.directory = directory
         self.port = port or free[0]
         self.controller = free[1]
         self.log = directory / "broker.log"
+        self._properties = dict(properties or {})
+        """Added to, or instead of, those of `broker.sh`."""
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._last: deque[str] = deque(maxlen=30)
@@ -99,6 +104,8 @@ class RealBroker:
         """Start, again after `stop` or `kill`, and return when it serves; BrokerError if it does not."""
         assert not self.running, "the broker runs already"
         self.directory.mkdir(parents=True, exist_ok=True)
+        added = "".join(f"{name}={value}\n" for name, value in self._properties.items())
+        (self.directory / "added.properties").write_text(added)
         command = [str(SCRIPT), str(self.directory), str(self.port), str(self.controller)]
         if keeper := shutil.which("setpriv"):  # a killed pytest takes its broker along
             command = [keeper, "--pdeathsig", "KILL", *command]

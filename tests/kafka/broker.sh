@@ -3,6 +3,7 @@
 #
 #   broker.sh DIR [PORT [CONTROLLER_PORT]]   run in the foreground, data in DIR, until SIGTERM or Ctrl-C;
 #                                            prints "Kafka Server started" when it serves
+#                                            and the properties of DIR/added.properties, if there are any
 #   broker.sh --fetch                        only get the jars
 #
 # Needs Java 17 or newer, and Maven the first time. The jars (about 45 MB) stay in
@@ -73,6 +74,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 CONF
+# Of a property given twice, the last counts.
+if [ -f "$dir/added.properties" ]; then cat "$dir/added.properties" >> "$dir/server.properties"; fi
 
 java=(java -Djava.awt.headless=true "-Dlog4j2.configurationFile=file:$dir/log4j2.xml" -cp "$jars/*")
 if [ ! -f "$dir/data/meta.properties" ]; then
