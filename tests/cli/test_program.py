@@ -23,6 +23,7 @@ COMMANDS = [
     "ticket",
     "audit",
     "dead-letters",
+    "reset",
     "schemas",
     "dashboards",
     "rules",
