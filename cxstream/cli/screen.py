@@ -19,6 +19,7 @@ Json = dict[str, Any]
 
 _TIMES: Final = ("first_response", "response", "resolution")
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
 _NOTHING: Final = "-"
 _NAMES: Final = 14  # columns of names: the tables stand in line
 _TILES: Final = ("open", "awaiting", "longest", "oldest", "in_progress", "aged", "at_risk", "breached")
@@ -88,7 +89,9 @@ def picture(view: View, pace: float | None, where: str, window: str | None) -> R
     numbers = view.numbers
     state = ("live", "bold green") if view.complete else ("incomplete", "bold yellow")
     rate = "" if pace is None else f"   {view.applied:,} events, {pace:,.0f}/s"
-    head = Text.assemble(("cxstream  ", "bold"), state, f"   {view.scope}{rate}   {numbers['at']}   {where}")
+    head = Text.assemble(
+        ("cxstream  ", "bold"), state, f"   {view.scope}{rate}   {numbers['at'][:19]}Z   {where}"
+    )
     chosen = window or next(iter(numbers["windows"]))
     parts: list[RenderableType] = [head]
     if not view.complete:
@@ -187,11 +190,18 @@ def _table(*columns: str) -> Table:
 
 
 def _times(told: Json, *, count: bool = True) -> str:
-    """``5m 19s / 20m (39)``: median, 90th percentile, number of measurements."""
+    """``5.3m / 20m (39)``: median, 90th percentile, number of measurements."""
     if not told["n"]:
         return _NOTHING
-    text = f"{in_words(told['p50'])} / {in_words(told['p90'])}"
+    text = f"{_brief(told['p50'])} / {_brief(told['p90'])}"
     return f"{text} ({told['n']:,})" if count else text
+
+
+def _brief(seconds: float) -> str:
+    """One unit, a decimal below ten: a table has many of them."""
+    unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= size), ("s", 1))
+    amount = seconds / size
+    return f"{amount:.0f}{unit}" if amount >= 9.95 or unit == "s" else f"{amount:.1f}{unit}".replace(".0", "")
 
 
 def _share(told: Json) -> str:

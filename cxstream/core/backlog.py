@@ -31,26 +31,32 @@ class Row(NamedTuple):
     """The earliest opening, an instant."""
     ages: list[int]
     age_sum: int
+    oldest_awaiting: int | None
+    """The earliest opening of those that await their first reply."""
 
     def plus(self, other: Row) -> Row:
         """The open tickets of both, of the same label set."""
         return Row(
             self.awaiting + other.awaiting,
             self.in_progress + other.in_progress,
-            min((at for at in (self.oldest, other.oldest) if at is not None), default=None),
+            _earlier(self.oldest, other.oldest),
             [a + b for a, b in zip(self.ages, other.ages, strict=True)],
             self.age_sum + other.age_sum,
+            _earlier(self.oldest_awaiting, other.oldest_awaiting),
         )
 
 
-class _Openings:
-    """Openings of the open tickets of one label set."""
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((at for at in (one, other) if at is not None), default=None)
 
-    __slots__ = ("_noted", "_sorted", "awaiting", "tickets", "total")
+
+class _Openings:
+    """Openings of tickets, sorted."""
+
+    __slots__ = ("_noted", "_sorted", "tickets", "total")
 
     def __init__(self) -> None:
         self.tickets = 0
-        self.awaiting = 0
         self.total = 0
         """Sum of the openings."""
         self._sorted: SortedList[int] = SortedList()
@@ -82,7 +88,8 @@ class Backlog:
 
     def __init__(self, rules: Rules) -> None:
         self._group = grouping(rules.labels)
-        self._rows: dict[Group, _Openings] = {}
+        self._rows: dict[Group, tuple[_Openings, _Openings]] = {}
+        """The open tickets of a label set, and those of them that await their first reply."""
 
     def move(self, before: Summary, after: Summary) -> None:
         """Follow a ticket from one summary to the next."""
@@ -91,7 +98,8 @@ class Backlog:
         if was in _OPEN:
             if now in _OPEN and opening == opening_now and labels == labels_now:
                 if was != now:
-                    self._rows[self._group(labels)].awaiting += (now == AWAITING) - (was == AWAITING)
+                    _, awaiting = self._rows[self._group(labels)]
+                    awaiting.note(opening or 0, (now == AWAITING) - (was == AWAITING))
                 return
             self._note(before, -1)
         if now in _OPEN:
@@ -100,27 +108,30 @@ class Backlog:
     def rows(self, now: int) -> dict[Group, Row]:
         """Every label set with an open ticket, as of ``now``; a ticket opened after ``now`` has age 0."""
         found = {}
-        for group, row in self._rows.items():
+        for group, (row, awaiting) in self._rows.items():
             openings = row.sorted()
             ahead = openings[openings.bisect_right(now) :]
             younger = [len(openings) - openings.bisect_left(now - bound) for bound in AGE_BOUNDS]
             counts = [b - a for a, b in zip([0, *younger], [*younger, len(openings)], strict=True)]
             found[group] = Row(
-                row.awaiting,
-                len(openings) - row.awaiting,
+                awaiting.tickets,
+                len(openings) - awaiting.tickets,
                 openings[0],
                 counts,
                 now * (len(openings) - len(ahead)) - (row.total - sum(ahead)),
+                awaiting.sorted()[0] if awaiting.tickets else None,
             )
         return found
 
     def _note(self, summary: Summary, sign: int) -> None:
         group = self._group(summary.labels)
-        row = self._rows.get(group)
-        if row is None:
-            row = self._rows[group] = _Openings()
-        row.awaiting += sign * (summary.state == AWAITING)
+        found = self._rows.get(group)
+        if found is None:
+            found = self._rows[group] = (_Openings(), _Openings())
+        row, awaiting = found
         row.note(summary.opening or 0, sign)
+        if summary.state == AWAITING:
+            awaiting.note(summary.opening or 0, sign)
         if not row.tickets:
             del self._rows[group]
 

@@ -90,7 +90,7 @@ def _added(name: str, values: Sequence[Any]) -> Any:
         return _mapping(name, values)
     if isinstance(first, list):
         return _rows(values)
-    if name == "oldest":
+    if name in {"oldest", "oldest_awaiting"}:
         return min(values, key=parse_instant)
     if isinstance(first, float):  # seconds, whole milliseconds each: added as such
         return sum(round(value * SECOND) for value in values) / SECOND

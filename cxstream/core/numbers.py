@@ -20,7 +20,8 @@ Numbers = dict[str, int]
 
 _DERIVED: Final = frozenset({"ratio", "score", "attainment"})
 """What is computed from numbers; means and percentiles are known by not being whole."""
-_OLDEST: Final = "oldest"
+_OLDEST: Final = ("oldest", "oldest_awaiting")
+_ENDS: Final = tuple(f".{name}" for name in _OLDEST)
 _POINTS: Final = "points"
 _EXACT: Final = 10**12
 """A sum of points that was turned into a mean and back is exact to one part in this."""
@@ -35,7 +36,7 @@ class Difference(NamedTuple):
 
     def text(self, number: int) -> str:
         """Write one of the two as people read it."""
-        if self.name.endswith(f".{_OLDEST}"):
+        if self.name.endswith(_ENDS):
             return format_instant(number) if number else "none"
         if self.name.endswith(f".{_POINTS}"):
             return f"{number / POINT:.9f}"
@@ -58,7 +59,7 @@ def added(parts: Iterable[Numbers]) -> Numbers:
             if other is None:
                 total[name] = value
             else:
-                total[name] = min(other, value) if name.endswith(f".{_OLDEST}") else other + value
+                total[name] = min(other, value) if name.endswith(_ENDS) else other + value
     return total
 
 
@@ -84,7 +85,7 @@ def _walk(told: Mapping[str, Any], path: str, found: Numbers) -> None:
             found[f"{path}.{_POINTS}"] = round((value or 0) * told["answers"] * POINT)
         elif name.startswith("sum_") and name.endswith("seconds"):
             found[f"{path}.{name.removesuffix('seconds')}ms"] = round(value * SECOND)
-        elif name == _OLDEST:
+        elif name in _OLDEST:
             if value is not None:
                 found[place] = parse_instant(value)
         elif isinstance(value, int) and not isinstance(value, bool):
@@ -93,5 +94,5 @@ def _walk(told: Mapping[str, Any], path: str, found: Numbers) -> None:
 
 def _labels(item: Mapping[str, Any]) -> str:
     """What tells an item of a list from the others."""
-    words = {name: value for name, value in item.items() if isinstance(value, str) and name != _OLDEST}
+    words = {name: value for name, value in item.items() if isinstance(value, str) and name not in _OLDEST}
     return ",".join(f"{name}={value}" for name, value in {**item.get("labels", {}), **words}.items())

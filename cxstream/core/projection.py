@@ -89,6 +89,6 @@ class Projection:
         ages = [0] * (len(AGE_BOUNDS) + 1)
         ages[bisect_left(AGE_BOUNDS, age)] = 1
         waiting = summary.state == AWAITING
-        row = Row(int(waiting), int(not waiting), opening, ages, age)
+        row = Row(int(waiting), int(not waiting), opening, ages, age, opening if waiting else None)
         rows, group = self.backlog.rows(self._now), self._group(summary.labels)
         rows[group] = rows[group].plus(row) if group in rows else row

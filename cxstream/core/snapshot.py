@@ -73,10 +73,15 @@ def _backlog(rules: Rules, group: Group, row: Row) -> Json:
         "labels": dict(zip(rules.labels, group, strict=True)),
         "awaiting_first_reply": row.awaiting,
         "in_progress": row.in_progress,
-        "oldest": None if row.oldest is None else format_instant(row.oldest),
+        "oldest": _instant(row.oldest),
+        "oldest_awaiting": _instant(row.oldest_awaiting),
         "age": {
             "count": cumulative[-1],
             "sum_seconds": seconds(row.age_sum),
             "buckets": buckets(cumulative, [seconds(bound) for bound in AGE_BOUNDS]),
         },
     }
+
+
+def _instant(at: int | None) -> str | None:
+    return None if at is None else format_instant(at)

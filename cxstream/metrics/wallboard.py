@@ -45,7 +45,7 @@ def wallboard(snapshot: Json) -> Json:
         "open": tickets["open"],
         "awaiting": tickets["awaiting_first_reply"],
         "in_progress": tickets["in_progress"],
-        "longest": _age(now, (row.get("oldest_awaiting") for row in backlog)),
+        "longest": _age(now, (row["oldest_awaiting"] for row in backlog)),
         "oldest": _age(now, (row["oldest"] for row in backlog)),
         "aged": sum(row["age"]["count"] - row["age"]["buckets"][_DAY] for row in backlog),
         "windows": {name: _window(window) for name, window in snapshot["windows"].items()},

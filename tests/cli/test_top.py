@@ -105,7 +105,7 @@ def test_once_for_people(run, served) -> None:
     assert done.stdout.splitlines()[0].startswith("cxstream  live   4 of 4 partitions, 1 worker")
     assert next(line for line in lines if line[:1] == ["Opened"])[:5] == ["Opened", *["81"] * 4]
     assert "Teams, 24h" in done.stdout
-    assert "4m 30s / 4m 54s (40)" in done.stdout
+    assert "4.5m / 4.9m (40)" in done.stdout
     assert next(line for line in lines if line[:1] == ["billing"])[1:5] == ["14", "14", "28", "14"]
     assert "[red]x\N{REPLACEMENT CHARACTER}[31m" in done.stdout
     assert "\x1b" not in done.stdout
@@ -175,7 +175,7 @@ def test_lines_where_there_is_no_terminal(run, served, monkeypatch) -> None:
     done = run("top", "--worker", url)
     assert done.exit_code == 0, done.stderr
     first, second, _ = done.stdout.splitlines()
-    times = "first response 4m 30s / 4m 54s (40), CSAT 100% (40)"
+    times = "first response 4.5m / 4.9m (40), CSAT 100% (40)"
     told = f"40 open, 40 awaiting a first reply; 1h: 80 opened, 40 resolved, {times}"
     assert first == f"280 events; {told}"
     assert second == f"280 events (0/s); {told}"
@@ -191,6 +191,23 @@ def test_the_pace_is_that_between_two_looks(monkeypatch) -> None:
     assert pace.see(500) == 200
     assert pace.see(0) is None, "a restart counts anew"
     assert pace.see(10) == 10
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (26.4, "26s"),
+        (59, "59s"),
+        (60, "1m"),
+        (330, "5.5m"),
+        (597, "10m"),
+        (9_720, "2.7h"),
+        (200_000, "2.3d"),
+    ],
+)
+def test_durations_of_tables_have_one_unit(seconds, text) -> None:
+    assert screen._brief(seconds) == text
 
 
 def test_sparks() -> None:

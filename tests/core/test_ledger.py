@@ -183,6 +183,7 @@ def test_backlog_by_state_and_age(bench: Bench) -> None:
     assert row.oldest == NOW - 2 * DAY
     assert row.age_sum == 30 * MINUTE + 5 * HOUR + 2 * DAY
     assert row.ages == [2, 0, 1, 0, 1, 0, 0, 0]
+    assert row.oldest_awaiting == NOW - 30 * MINUTE
     bench.apply(Resolved(NOW, "x"), ticket="4")
     (row,) = bench.ledger.backlog.rows(NOW).values()
     assert row.oldest == NOW - 5 * HOUR

@@ -66,7 +66,7 @@ function tiles(numbers, change) {
   const chosen = [
     ["open", numeral(numbers.open), change],
     ["awaiting", numeral(numbers.awaiting), numbers.open ? `${percent(numbers.awaiting / numbers.open)} of the open` : ""],
-    numbers.longest === null ? ["oldest", span(numbers.oldest), ""] : ["longest", span(numbers.longest), `oldest open ${duration(numbers.oldest)}`],
+    ["longest", span(numbers.longest), numbers.open ? `oldest open: ${duration(numbers.oldest)}` : ""],
     ...(sla ? [["at_risk", numeral(sla.at_risk), "warned, not due yet", sla.at_risk ? "warn" : ""], ["breached", numeral(sla.breached), "past their deadline", sla.breached ? "bad" : ""]]
       : [["in_progress", numeral(numbers.in_progress), "answered, not resolved"], ["aged", numeral(numbers.aged), numbers.open ? `${percent(numbers.aged / numbers.open)} of the open` : ""]]),
   ];
