@@ -9,10 +9,12 @@ import typer
 from cxstream.cli.options import Config, Json, example, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cxstream.cli.peers import Group
+    from cxstream.core.event import AnyEvent
     from cxstream.core.numbers import Difference, Numbers
+    from cxstream.core.ticket import Ticket
     from cxstream.settings import Settings
     from cxstream.stream.evidence import Evidence
 
@@ -240,12 +242,13 @@ def _culprits(evidence: Evidence, settings: Settings, now: int, wanted: set[str]
     counting: dict[str, Name] = {}
     looked = 0
     for case, verdict in evidence.verdicts():
-        same = _facts(verdict.expected) == _facts(verdict.stored)
+        right = [] if verdict.expected is None else [verdict.expected]
+        same = _facts(right) == _facts(verdict.stored)
         if same and (looked >= _LOOKED_AT or counting.keys() >= wanted):
             continue
         looked += same
         name = (case.source, case.ticket_id)
-        expected = _alone(verdict.expected, settings, now)
+        expected = _alone(right, settings, now)
         stored = expected if same else _alone(verdict.stored, settings, now)
         for number in wanted:
             if expected.get(number, 0) != stored.get(number, 0):
@@ -257,18 +260,17 @@ def _culprits(evidence: Evidence, settings: Settings, now: int, wanted: set[str]
     return {**counting, **found}
 
 
-def _facts(ticket: Any) -> list[Any]:
-    return [] if ticket is None else list(ticket.timeline)
+def _facts(tickets: Iterable[Ticket]) -> list[list[AnyEvent]]:
+    return [list(ticket.timeline) for ticket in tickets]
 
 
-def _alone(ticket: Any, settings: Settings, now: int) -> Numbers:
-    """The numbers of one ticket."""
+def _alone(tickets: Iterable[Ticket], settings: Settings, now: int) -> Numbers:
+    """The numbers of these tickets alone."""
     from cxstream.core.numbers import numbers
     from cxstream.core.projection import Projection
 
-    if ticket is None:
-        return {}
     projection = Projection(settings.rules, now)
-    projection.add(ticket)
+    for ticket in tickets:
+        projection.add(ticket)
     told = projection.snapshot()
     return numbers(told, told)

@@ -11,6 +11,7 @@ from cxstream.cli.options import Config, Json, example, settings_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from cxstream.core.placement import Placement
     from cxstream.settings import Settings
     from cxstream.stream.topics import Finding
 
@@ -37,11 +38,15 @@ def check(json: Json = False, config: Config = None) -> None:
     from cxstream.cli.console import note, print_json, show
     from cxstream.cli.failure import no
     from cxstream.cli.series import worst_case
+    from cxstream.core.placement import warnings as misplacements
 
     settings = settings_of(config)
     series = worst_case(settings)
     findings, trouble = _look(settings)
-    warnings = list(_warnings(settings, findings, series))
+    placed, obstacle = _placed(settings) if trouble is None else ([], None)
+    warnings = [*_warnings(settings, findings, series), *misplacements(placed)]
+    if obstacle is not None:
+        warnings.append(f"where records lie cannot be seen: {obstacle}")
     if json:
         print_json(
             {
@@ -50,12 +55,13 @@ def check(json: Json = False, config: Config = None) -> None:
                 "fingerprint": settings.fingerprint,
                 "broker": {"reachable": trouble is None, "trouble": trouble},
                 "topics": [finding._asdict() for finding in findings],
+                "placement": [{**each._asdict(), "remedy": each.remedy} for each in placed],
                 "series": {"total": sum(series.values()), "by_metric": series},
                 "warnings": warnings,
             }
         )
     else:
-        show(*_parts(settings, findings, series, trouble))
+        show(*_parts(settings, findings, placed, series, trouble))
     for warning in warnings:
         note(f"warning: {warning}")
     if trouble is not None:
@@ -73,6 +79,18 @@ def _look(settings: Settings) -> tuple[Sequence[Finding], str | None]:
 
     try:
         return ask(settings, topics.check), None
+    except Failure as failure:
+        return (), str(failure)
+
+
+def _placed(settings: Settings) -> tuple[Sequence[Placement], str | None]:
+    """Return by which partitioner the last records of each topic were placed, or why that cannot be told."""
+    from cxstream.cli.broker import ask
+    from cxstream.cli.failure import Failure
+    from cxstream.stream import sample
+
+    try:
+        return ask(settings, sample.placements), None
     except Failure as failure:
         return (), str(failure)
 
@@ -97,7 +115,11 @@ def _warnings(settings: Settings, findings: Sequence[Finding], series: dict[str,
 
 
 def _parts(
-    settings: Settings, findings: Sequence[Finding], series: dict[str, int], trouble: str | None
+    settings: Settings,
+    findings: Sequence[Finding],
+    placed: Sequence[Placement],
+    series: dict[str, int],
+    trouble: str | None,
 ) -> Iterator[Any]:
     from cxstream.cli.console import table
 
@@ -107,6 +129,10 @@ def _parts(
     yield f"Broker: {'answers' if trouble is None else 'does not answer'}\n"
     if findings:
         yield table("Topics", "topic", "state", "detail", "remedy", rows=findings, numbers=False)
+    if placed:
+        samples = [(each.topic, each.seen, each.misplaced, each.partitioner, each.state) for each in placed]
+        columns = ("topic", "last records", "misplaced", "partitioner", "state")
+        yield table("Placement of keys", *columns, rows=samples)
     dear = sorted(series.items(), key=lambda item: -item[1])
     title = f"Series of one worker at worst: {sum(series.values()):,}"
     yield table(title, "metric", "series", rows=[(name, f"{count:,}") for name, count in dear])

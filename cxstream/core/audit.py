@@ -90,8 +90,8 @@ class Verdict(NamedTuple):
 
     expected: Ticket | None
     """``None`` if it must not count: it has been forgotten, or there is nothing of it up to the offsets."""
-    stored: Ticket | None
-    """As of the offsets; ``None`` too if the table was not asked."""
+    stored: list[Ticket]
+    """As of the offsets, one per partition in which the worker counts something; none if the table was not asked."""
     provable: bool
     forgotten: bool
 
@@ -127,8 +127,9 @@ class Case:
         """Decide what the ticket must count as; ``with_table`` if the rows were read."""
         events = self._standing(entry.event for entry in self.reads)
         if not with_table:
-            return Verdict(self._ticket(events, rules), None, provable=True, forgotten=False)
-        stored = self._stored(rules, events)
+            return Verdict(self._ticket(events, rules), [], provable=True, forgotten=False)
+        parts = [self._stored(rows, rules, events) for rows in self.rows.values()]
+        stored = self._standing(event for part in parts for event in part.values())
         missing = [entry for entry in self.reads if identity(entry.event) not in stored]
         for entry in missing:
             if doubt.future(entry):
@@ -137,16 +138,15 @@ class Case:
         for event in forgotten:
             events.pop(event, None)
         lost = self._lost(events, stored, doubt)
-        return Verdict(
-            self._ticket({**events, **lost}, rules), self._ticket(stored, rules), not lost, bool(forgotten)
-        )
+        tickets = [ticket for part in parts if (ticket := self._ticket(part, rules)) is not None]
+        return Verdict(self._ticket({**events, **lost}, rules), tickets, not lost, bool(forgotten))
 
-    def _stored(self, rules: Rules, events: dict[Identity, AnyEvent]) -> dict[Identity, AnyEvent]:
-        """What the table held when the worker had applied the events: what came later is not looked at."""
-        found = []
-        for rows in self.rows.values():
-            ticket = record.load(record.key_of(self.source, self.ticket_id), rows, rules.max_skew)
-            found += [] if ticket is None else list(ticket.timeline)
+    def _stored(
+        self, rows: dict[bytes, bytes], rules: Rules, events: dict[Identity, AnyEvent]
+    ) -> dict[Identity, AnyEvent]:
+        """What a partition held when the worker had applied the events: what came later is not looked at."""
+        ticket = record.load(record.key_of(self.source, self.ticket_id), rows, rules.max_skew)
+        found = [] if ticket is None else list(ticket.timeline)
         later = {identity(event): event for event in self.later}
         kept = {}
         for event in found:

@@ -24,6 +24,7 @@ COMMANDS = [
     "audit",
     "dead-letters",
     "reset",
+    "top",
     "schemas",
     "dashboards",
     "rules",

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from cxstream.stream import topics
+from cxstream.core.placement import Placement
+from cxstream.stream import sample, topics
 from cxstream.stream.topics import Finding
 
 OK = Finding("ticket-opened", "ok", "4 partitions, 1 replicas")
@@ -18,12 +19,16 @@ WRONG = Finding("ticket-resolved", "mismatch", "8 partitions", "set CXSTREAM_PAR
 def broker(monkeypatch):
     """A broker that answers with the findings given."""
 
-    def answer(*findings: Finding) -> None:
+    def answer(*findings: Finding, placed: list[Placement] | None = None) -> None:
         async def look(_: object) -> list[Finding]:
             return list(findings)
 
+        async def sampled(_: object) -> list[Placement]:
+            return placed or []
+
         monkeypatch.setattr(topics, "check", look)
         monkeypatch.setattr(topics, "create", look)
+        monkeypatch.setattr(sample, "placements", sampled)
 
     return answer
 
@@ -126,6 +131,27 @@ def test_a_broker_that_is_away_is_one_line(run, monkeypatch, args) -> None:
     monkeypatch.setenv("CXSTREAM_TEAMS", "billing")
     result = run(*args)
     assert result.exit_code == 1
-    assert "error: 127.0.0.1:1: " in result.stderr
+    assert "error: 127.0.0.1:1 refuses connections" in result.stderr
     assert "CXSTREAM_BROKERS" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_check_names_topic_and_remedy_of_misplaced_records(run, broker) -> None:
+    placed = [
+        Placement("ticket-opened", "ok", 200, 0, "murmur2"),
+        Placement("agent-replied", "other", 200, 150, "crc32"),
+        Placement("ticket-resolved", "mixed", 100, 7, None),
+        Placement("survey-answered", "empty", 0, 0, None),
+    ]
+    broker(OK, placed=placed)
+    result = run("check", "--json")
+    assert result.exit_code == 0
+    told = {each["topic"]: each for each in json.loads(result.stdout)["placement"]}
+    assert told["agent-replied"]["misplaced"] == 150
+    assert "partitioner=murmur2_random" in told["agent-replied"]["remedy"]
+    replied, resolved = result.stderr.splitlines()
+    assert replied.startswith("warning: agent-replied: 150 of the last 200 records lie in another partition")
+    assert "librdkafka (confluent-kafka, kcat, .NET, Go): partitioner=murmur2_random" in replied
+    for client in ("librdkafka", "Java", "kafkajs", "sarama"):
+        assert client in resolved
+    assert "Placement of keys" in run("check").stdout

@@ -44,11 +44,17 @@ def ids(ticket: Ticket | None) -> list[str]:
     return [] if ticket is None else [event.event_id for event in ticket.timeline]
 
 
+def held(verdict) -> list[str]:
+    """The ids of what the table holds of the ticket, in one partition."""
+    (ticket,) = verdict.stored
+    return ids(ticket)
+
+
 def test_the_topics_decide():
     verdict = judged(read(RESOLVED), read(OPENED), read(OPENED), with_table=False)
     assert ids(verdict.expected) == ["o", "s"]
     assert verdict.provable
-    assert verdict.stored is None
+    assert verdict.stored == []
 
 
 def test_of_copies_that_differ_the_smaller_stands_whatever_came_first():
@@ -60,7 +66,7 @@ def test_of_copies_that_differ_the_smaller_stands_whatever_came_first():
 def test_what_the_table_lacks_or_has_too_much_is_expected_all_the_same():
     verdict = judged(read(OPENED), read(REPLIED), *rows(OPENED, RESOLVED))
     assert ids(verdict.expected) == ["o", "r"]
-    assert ids(verdict.stored) == ["o", "s"]
+    assert held(verdict) == ["o", "s"]
     assert verdict.provable
 
 
@@ -84,18 +90,18 @@ def test_another_partition_that_was_cut_excuses_nothing():
 def test_what_the_table_learned_later_is_not_expected():
     verdict = judged(read(OPENED), *rows(OPENED, REPLIED), Later(TICKET, REPLIED), doubt=CUT)
     assert ids(verdict.expected) == ["o"]
-    assert ids(verdict.stored) == ["o"]
+    assert held(verdict) == ["o"]
 
 
 def test_a_redelivery_that_comes_later_takes_nothing_away():
     verdict = judged(read(OPENED), *rows(OPENED), Later(TICKET, OPENED))
-    assert ids(verdict.stored) == ["o"]
+    assert held(verdict) == ["o"]
 
 
 def test_a_copy_that_took_the_place_of_another_later_counts_as_the_other():
     earlier = Opened(OPENED.at - 1, "o")
     verdict = judged(read(OPENED), *rows(OPENED, earlier), Later(TICKET, earlier))
-    assert verdict.stored.frame.opening == OPENED
+    assert verdict.stored[0].frame.opening == OPENED
 
 
 OLD = [msgspec.structs.replace(event, at=event.at - 31 * DAY) for event in (OPENED, REPLIED, RESOLVED)]
@@ -143,7 +149,7 @@ def test_an_event_far_ahead_counts_if_the_table_has_it(accepted):
 
 def test_a_tombstone_deletes():
     verdict = judged(*rows(OPENED), Row(TICKET, record.key_of("default", "7"), None, 2))
-    assert verdict.stored is None
+    assert verdict.stored == []
 
 
 def test_long_tickets_are_put_together_from_their_pages():
@@ -151,7 +157,7 @@ def test_long_tickets_are_put_together_from_their_pages():
     pages = rows(*replies)
     assert len(pages) > 1
     assert {owner(page.key) for page in pages} == {TICKET}
-    assert ids(judged(*pages).stored) == [reply.event_id for reply in replies]
+    assert held(judged(*pages)) == [reply.event_id for reply in replies]
 
 
 def test_the_marks_belong_to_no_ticket():
@@ -163,3 +169,11 @@ def test_cases_gather_by_ticket():
     found = {case.source: case for case in cases([read(OPENED), Later(other, OPENED), *rows(REPLIED)])}
     assert (len(found["default"].reads), found["default"].partitions) == (1, {2})
     assert found["zendesk/acme"].later == [OPENED]
+
+
+def test_a_ticket_in_two_partitions_is_counted_in_two_halves():
+    split = [msgspec.structs.replace(row, partition=3) for row in rows(REPLIED)]
+    other = msgspec.structs.replace(read(REPLIED), partition=3)
+    verdict = judged(read(OPENED), other, *rows(OPENED), *split)
+    assert ids(verdict.expected) == ["o", "r"]
+    assert [ids(ticket) for ticket in verdict.stored] == [["o"], ["r"]]
