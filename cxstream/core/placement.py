@@ -62,11 +62,11 @@ class Placement(NamedTuple):
 
     topic: str
     state: State
-    """``other``: all fit one other partitioner; ``mixed``: they fit none."""
+    """``other``: all fit one other partitioner; ``mixed``: they fit no single one."""
     seen: int
     misplaced: int
     partitioner: str | None
-    """The one that all records fit."""
+    """The one that all records fit; of mixed ones, the one that all misplaced records fit."""
 
     @property
     def remedy(self) -> str:
@@ -81,20 +81,24 @@ class Placement(NamedTuple):
 def placement(topic: str, partitions: int, records: Iterable[Record]) -> Placement:
     """Judge a sample of a topic's records."""
     records = list(records)
-    misplaced = {
-        name: sum(choose(key, partitions) != number for key, number in records)
-        for name, choose in PARTITIONERS.items()
-    }
-    wrong = misplaced["murmur2"]
-    fitting = next((name for name, count in misplaced.items() if not count), None) if records else None
-    state: State = "empty" if not records else "ok" if not wrong else "other" if fitting else "mixed"
-    return Placement(topic, state, len(records), wrong, fitting)
+    stray = [(key, number) for key, number in records if partition_of(key, partitions) != number]
+    by = _fitting(records, partitions)
+    state: State = "empty" if not records else "ok" if not stray else "other" if by else "mixed"
+    return Placement(topic, state, len(records), len(stray), by or _fitting(stray, partitions))
+
+
+def _fitting(records: list[Record], partitions: int) -> str | None:
+    """The partitioner by which all these records may have been placed."""
+    for name, choose in PARTITIONERS.items():
+        if records and all(choose(key, partitions) == number for key, number in records):
+            return name
+    return None
 
 
 def warnings(placements: Iterable[Placement]) -> Iterable[str]:
     """What is wrong with topics together, a line each, with the remedy."""
     told = [each for each in placements if each.state != "empty"]
-    used = {each.partitioner for each in told}
+    used = {None if each.state == "mixed" else each.partitioner for each in told}
     if len(used) == 1 and None not in used:
         (name,) = used
         if name != "murmur2":

@@ -48,6 +48,17 @@ def test_a_publisher_that_goes_astray_is_mixed():
     assert 100 < found.misplaced < 190
 
 
+def test_one_publisher_of_several_is_known_by_its_records():
+    keys = [(key, PARTITIONERS["crc32" if n % 10 == 0 else "murmur2"](key, 4)) for n, key in enumerate(KEYS)]
+    found = placement("t", 4, keys)
+    assert (found.state, found.partitioner) == ("mixed", "crc32")
+    assert 5 < found.misplaced < 20
+    (line,) = warnings([found, placed("u", "crc32")][:1])
+    assert "written with crc32" in line
+    assert "sarama" not in line
+    assert len(list(warnings([found, placed("u", "crc32")]))) == 2  # not the same throughout
+
+
 def test_what_is_right_or_empty_is_not_warned_of():
     assert list(warnings([placed("a", "murmur2"), placement("b", 4, [])])) == []
     assert list(warnings([])) == []
