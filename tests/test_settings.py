@@ -75,6 +75,21 @@ def test_environment_wins_over_the_file(env: Callable[..., None], yaml: Callable
     assert settings.origin("app") == "default"
 
 
+def test_peers_are_addresses_or_names(env: Callable[..., None]) -> None:
+    names = "http://10.0.0.5:6066, https://workers.example/, workers.support.svc, workers:7000, [::1]:6066"
+    env(PEERS=names)
+    assert load().peers == tuple(names.split(", "))
+
+
+@pytest.mark.parametrize(
+    "name", ["ftp://a", "a b", "http://a:port", "a/b", "http://a/metrics", "a:99999", "http://"]
+)
+def test_what_is_no_peer(env: Callable[..., None], name: str) -> None:
+    env(PEERS=name)
+    with pytest.raises(SettingsError, match=r"^CXSTREAM_PEERS: .* write (for example )?http://"):
+        load()
+
+
 def test_flags_win_over_the_environment(env: Callable[..., None]) -> None:
     env(HTTP="0.0.0.0:80")
     settings = load(http="127.0.0.1:0")

@@ -60,8 +60,8 @@ def top(
     from cxstream.cli.failure import no
     from cxstream.metrics.peers import Peers
 
-    settings = settings_of(config)
-    names = tuple(worker or settings.peers) or (_own(settings),)
+    settings = settings_of(config, peers=worker or None)
+    names = settings.peers or (_own(settings),)
     peers = Peers(names, settings.http_address[1])
     status = asyncio.run(
         _once(peers, window, as_json=json) if once else _live(peers, window, ", ".join(names), as_json=json)

@@ -26,6 +26,7 @@ from cxstream.settings.values import (
     Listen,
     Names,
     OptionalTopics,
+    Peers,
     Positive,
     TicketUrl,
     TimeZone,
@@ -107,7 +108,7 @@ class Settings(BaseSettings):
     ticket_retention: Duration = 30 * DAY
     ticket_url: TicketUrl | None = None
     ticket_api: bool = False
-    peers: Names = ()
+    peers: Peers = ()
     max_future: Duration = DAY
     max_skew: Duration = DAY
     live_lag: Duration = HOUR

@@ -22,8 +22,10 @@ from cxstream.core.window import UNITS, parse_windows
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+HTTP_PORT: Final = 6066  # where a worker listens if nothing else is said
 KAFKA_PORT: Final = 9092  # where a broker listens if its address says nothing else
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")  # Kafka's rule for the names of topics
+_HOST: Final = re.compile(r"[A-Za-z0-9_.:-]+")  # a DNS name or an address
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -139,6 +141,25 @@ def _windows(value: object) -> str:
     return text
 
 
+def _peers(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        scheme, mark, rest = name.rpartition("://")
+        if mark and scheme not in {"http", "https"}:
+            message = f"{name!r} is no address of a worker: write for example http://10.0.0.5:6066"
+            raise ValueError(message)
+        try:
+            host, _ = address(rest.removesuffix("/") if mark else rest, HTTP_PORT)
+        except ValueError:
+            host = ""
+        if not _HOST.fullmatch(host):
+            message = (
+                f"{name!r} is no worker: write http://host:port, or a DNS name of all workers such as"
+                " workers.support.svc:6066"
+            )
+            raise ValueError(message)
+    return names
+
+
 def _ticket_url(text: str) -> str:
     if urlsplit(text).scheme not in {"http", "https"} or "{id}" not in text:
         message = (
@@ -149,6 +170,7 @@ def _ticket_url(text: str) -> str:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_once_each)]
+Peers = Annotated[Names, AfterValidator(_peers)]
 Labels = Annotated[Names, AfterValidator(_labels)]
 OptionalTopics = Annotated[Names, AfterValidator(_optional_topics)]
 Brokers = Annotated[Names, AfterValidator(_brokers)]

@@ -146,6 +146,9 @@ def test_the_own_address_is_asked_where_none_is_named(http, asked) -> None:
 def test_wrong_usage(run, served) -> None:
     done = run("top", "--once", "--config", "/nowhere")
     assert done.exit_code == 2
+    done = run("top", "--once", "--worker", "a:b")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "'a:b' is no worker: write http://host:port" in done.stderr
     (url,) = served(Worker())
     done = run("top", "--worker", url, "--once", "--window", "2h")
     assert (done.exit_code, done.stderr) == (2, "error: --window '2h': the worker has 1h, today, 24h, 7d\n")
