@@ -216,30 +216,49 @@ def interval_text(interval: tuple[int, int]) -> str:
     return "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in interval)
 
 
-class History:
+class PolicyHistory:
     """The policies in force, each from an instant on (ms); a change acts like an event at its instant."""
 
     def __init__(self, first: Policies, *changes: tuple[int, Policies]) -> None:
         """``first`` is in force from the beginning; ``changes`` come in the order of their instants."""
         self._starts = [FIRST, *(start for start, _ in changes)]
         self._policies = [first, *(policies for _, policies in changes)]
+        self.series: tuple[tuple[str, str], ...] = tuple(
+            dict.fromkeys(
+                (target.policy, target.name)
+                for policies in self._policies
+                for policy in policies.policies
+                for _, _, layer in policy.layers()
+                for target in sorted(layer.values(), key=lambda target: target.kind)
+            )
+        )
+        """Names of policy and target of everything that is counted apart."""
+        self.closes = any(
+            not calendar.always_open for policies in self._policies for calendar in policies.calendars
+        )
+        """Whether there is a business time other than that of the clock on the wall."""
+        self._codes = {names: code for code, names in enumerate(self.series)}
 
     @property
     def current(self) -> Policies:
         """The policies that have come last."""
         return self._policies[-1]
 
-    def at(self, instant: int) -> Policies:
-        """The policies in force."""
-        if len(self._policies) == 1:
-            return self._policies[0]
-        return self._policies[max(bisect_right(self._starts, instant) - 1, 0)]
+    def code(self, target: Target) -> int:
+        """The position in :attr:`series` under which a target is counted."""
+        return self._codes[target.policy, target.name]
 
-    def changes(self, after: int, until: int) -> list[int]:
-        """The instants of changes in ``(after, until]``."""
-        if len(self._starts) == 1:
-            return []
-        return self._starts[bisect_right(self._starts, after) : bisect_right(self._starts, until)]
+    def era(self, instant: int) -> int:
+        """The number of the policies in force."""
+        return max(bisect_right(self._starts, instant) - 1, 0) if len(self._starts) > 1 else 0
+
+    def start(self, era: int) -> int | None:
+        """From when on the policies of a number are in force; ``None`` if there are none yet."""
+        return self._starts[era] if era < len(self._starts) else None
+
+    def of(self, era: int) -> Policies:
+        """The policies of a number."""
+        return self._policies[era]
 
 
 def built_in() -> Policies:

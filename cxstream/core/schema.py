@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from cxstream.core import notice
 from cxstream.core.models import PAYLOADS, SPELLINGS, Payload
+from cxstream.core.notice import Notice
 from cxstream.core.refusal import REASONS
 
 if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_NOTICE_FILE: Final = f"{notice.TOPIC}.json"
 DEAD_LETTERS: Final = "cxstream-dead-letters"
 ASYNCAPI_FILE: Final = "asyncapi.yaml"
 VERSION: Final = "1.0.0"
@@ -45,6 +48,7 @@ _DEAD_LETTER_HEADERS: Final = {
 def documents() -> dict[str, str]:
     """The text of every generated file, by file name."""
     files = {_file(payload): _json_text(json_schema(payload)) for payload in PAYLOADS}
+    files[_NOTICE_FILE] = _json_text(notice_schema())
     files[ASYNCAPI_FILE] = _yaml_text(asyncapi())
     return files
 
@@ -67,6 +71,28 @@ def json_schema(payload: type[Payload]) -> JsonSchemaValue:
         "properties": properties,
         "additionalProperties": True,
         "examples": [payload.example],
+    }
+
+
+def notice_schema() -> JsonSchemaValue:
+    """The JSON Schema of the values of ``sla-events``, which this program writes."""
+    generated = Notice.model_json_schema()
+    properties = {}
+    for name, schema in generated["properties"].items():
+        written = {key: value for key, value in schema.items() if key not in {"title", "default"}}
+        if "anyOf" in written:  # what says nothing is left out, never null
+            written |= next(each for each in written.pop("anyOf") if each != {"type": "null"})
+        properties[name] = written
+    return {
+        "$schema": DIALECT,
+        "$id": _NOTICE_FILE,
+        "title": notice.TOPIC,
+        "description": generated["description"],
+        "type": "object",
+        "required": generated["required"],
+        "properties": properties,
+        "additionalProperties": True,
+        "examples": [Notice.example],
     }
 
 
@@ -109,7 +135,10 @@ def asyncapi() -> dict[str, Any]:
             },
         },
         "channels": {name: _channel(topic, name) for topic, name in names.items()}
-        | {"deadLetters": _channel(DEAD_LETTERS, "deadLetter")},
+        | {
+            "slaEvents": _channel(notice.TOPIC, "slaEvent"),
+            "deadLetters": _channel(DEAD_LETTERS, "deadLetter"),
+        },
         "operations": {
             f"read{name[0].upper()}{name[1:]}": {
                 "action": "receive",
@@ -118,11 +147,14 @@ def asyncapi() -> dict[str, Any]:
             }
             for name in names.values()
         }
-        | {"sendDeadLetter": {"action": "send", "channel": {"$ref": "#/channels/deadLetters"}}},
+        | {
+            "sendSlaEvent": {"action": "send", "channel": {"$ref": "#/channels/slaEvents"}},
+            "sendDeadLetter": {"action": "send", "channel": {"$ref": "#/channels/deadLetters"}},
+        },
         "components": {
             "securitySchemes": {"scram": {"type": "scramSha512"}},
             "messages": {names[payload.topic]: _message(payload) for payload in PAYLOADS}
-            | {"deadLetter": _dead_letter()},
+            | {"slaEvent": _sla_event(), "deadLetter": _dead_letter()},
         },
     }
 
@@ -153,6 +185,20 @@ def _message(payload: type[Payload]) -> dict[str, Any]:
             "schema": {"$ref": f"./{_file(payload)}"},
         },
         "examples": [{"payload": payload.example}],
+    }
+
+
+def _sla_event() -> dict[str, Any]:
+    return {
+        "name": notice.TOPIC,
+        "summary": Notice.__doc__,
+        "contentType": "application/json",
+        "bindings": {"kafka": {"key": {"type": "string", "description": "ticket id"}}},
+        "payload": {
+            "schemaFormat": "application/schema+json;version=2020-12",
+            "schema": {"$ref": f"./{_NOTICE_FILE}"},
+        },
+        "examples": [{"payload": Notice.example}],
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from cxstream.core.calendar import MINUTE
 from cxstream.core.condition import Traits
 from cxstream.core.event import AgentReplied
-from cxstream.core.policy import TARGETS, History, Policies, Target, built_in
+from cxstream.core.policy import TARGETS, Policies, PolicyHistory, Target, built_in
 from cxstream.core.rules import DAY, HOUR
 from cxstream.settings.policy import PolicyError, load
 
@@ -219,11 +219,13 @@ def test_the_built_in_policy_says_what_customers_expect_of_a_channel() -> None:
 
 def test_policies_of_different_times() -> None:
     first, second = built_in(), built_in()
-    history = History(first, (1_000, second))
-    assert history.at(999) is first
-    assert history.at(1_000) is history.current is second
-    assert history.changes(999, 1_000) == [1_000]
-    assert history.changes(1_000, 2_000) == History(first).changes(0, 9_000) == []
+    history = PolicyHistory(first, (1_000, second))
+    assert [history.era(at) for at in (999, 1_000)] == [0, 1]
+    assert history.of(0) is first
+    assert history.of(1) is history.current is second
+    assert history.start(1) == 1_000
+    assert history.start(2) is None
+    assert PolicyHistory(first).era(9_000) == 0
 
 
 def test_what_is_described_is_enough_to_tell_policies_apart(written: Callable[[str], Policies]) -> None:

@@ -1,0 +1,270 @@
+"""The SLA clocks of a ticket: what its events do to them.
+
+Part of the fold of a ticket's events: the clocks that run are carried from event to event, and every transition is put
+out. Between two events time itself acts, through timers, hand-offs and changes of the policy; what it does after the
+last event is told by :meth:`Clocks.advance` on a copy. The result depends on events, policies and instants alone.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from cxstream.core.cycle import (
+    APPLIED,
+    CANCELLED,
+    CHANGED,
+    MET,
+    MET_LATE,
+    PAUSED,
+    RESUMED,
+    Cycle,
+    Transition,
+    begin,
+    moved,
+)
+from cxstream.core.policy import (
+    AGENT_WORK,
+    FIRST_REPLY,
+    FIRST_RESOLUTION,
+    NEXT_REPLY,
+    PERIODIC_UPDATE,
+    REQUESTER_WAIT,
+    RESOLUTION,
+    Promises,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cxstream.core.condition import Traits
+    from cxstream.core.policy import PolicyHistory
+
+_UNTIL_RESOLVED: Final = (REQUESTER_WAIT, AGENT_WORK, RESOLUTION)
+"""Targets whose next cycle begins with a reopening and keeps what has elapsed."""
+
+Out = list[Transition]
+
+_when: Final = attrgetter("at")
+
+
+class Clocks(msgspec.Struct, gc=False):
+    """The clocks of a ticket whose opening is known."""
+
+    traits: Traits
+    promises: Promises
+    era: int
+    """Which of the policies of the history is in force."""
+    status: str = "new"
+    open: bool = True
+    replied: bool = False
+    """Nobody waits for the first reply any more: it was made, or made needless, or nobody ever waited."""
+    unanswered: bool = False
+    """The customer has written or reopened since the last reply or resolution."""
+    first_resolved: bool = False
+    reopened: int = 0
+    """The moment of the last opening or reopening."""
+    replied_at: int | None = None
+    running: dict[int, Cycle] = {}
+    """By kind of target."""
+    numbers: dict[int, int] = {}
+    """By kind of target the number of its last cycle."""
+    kept: dict[int, tuple[int, int]] = {}
+    """By kind of target the business time and the time on the wall that its cycles took until now."""
+    next: int | None = None
+    """The instant of the next timer."""
+
+    def copy(self) -> Clocks:
+        """A copy that can go on by itself."""
+        return Clocks(
+            self.traits,
+            self.promises,
+            self.era,
+            self.status,
+            self.open,
+            self.replied,
+            self.unanswered,
+            self.first_resolved,
+            self.reopened,
+            self.replied_at,
+            dict(self.running),
+            dict(self.numbers),
+            dict(self.kept),
+            self.next,
+        )
+
+    # -- time
+
+    def advance(
+        self, before: int, handoffs: Sequence[int], upto: int, history: PolicyHistory, out: Out
+    ) -> None:
+        """Let time act: timers and changes of the policy before an instant, hand-offs up to one."""
+        while (change := history.start(self.era + 1)) is not None and change < before:
+            self._hand_off(handoffs, change, out)
+            self._fire(change, out)
+            self.rematch(self.traits, change, history, out)
+        self._hand_off(handoffs, upto, out)
+        self._fire(before, out)
+
+    def upcoming(self, handoffs: Sequence[int], history: PolicyHistory) -> int | None:
+        """The next instant at which time would act, if no event comes before."""
+        if not self.running:
+            return None
+        first = self.running.get(FIRST_REPLY)
+        found = [
+            self.next,
+            history.start(self.era + 1),
+            next((at for at in handoffs if at > first.started), None)
+            if first and not first.breached
+            else None,
+        ]
+        return min((at for at in found if at is not None), default=None)
+
+    def _fire(self, before: int, out: Out) -> None:
+        if self.next is None or self.next >= before:
+            return
+        labels, start = self.traits.labels, len(out)
+        for kind, cycle in self.running.items():
+            for later, transition in cycle.fire(before, labels):
+                self.running[kind] = later
+                out.append(transition)
+        out[start:] = sorted(out[start:], key=_when)
+        self._settle()
+
+    def _hand_off(self, handoffs: Sequence[int], upto: int, out: Out) -> None:
+        """A hand-off to a human starts the first reply's clock anew, unless it is too late for that."""
+        if not handoffs or FIRST_REPLY not in self.running:
+            return
+        for at in handoffs:
+            if not self.running[FIRST_REPLY].started < at <= upto:
+                continue
+            self._fire(at, out)
+            cycle = self.running[FIRST_REPLY]
+            if not cycle.breached:
+                self._put(FIRST_REPLY, begin(cycle.target, cycle.number, at), CHANGED, at, out)
+
+    def rematch(self, traits: Traits, at: int, history: PolicyHistory, out: Out) -> None:
+        """Follow labels, tags and policies: what is promised now holds for the open cycles too."""
+        era = history.era(at)
+        if traits == self.traits and era == self.era:
+            return
+        self.traits, self.era = traits, era
+        promises = history.of(era).match(traits)
+        if promises is self.promises:
+            return
+        self.promises = promises
+        for kind, cycle in list(self.running.items()):
+            target = promises[kind]
+            if target is None:
+                self._end(kind, CANCELLED, at, out)
+            elif not cycle.breached and not target.same(cycle.target):
+                paused = self.status in target.pause_on
+                self._put(kind, moved(cycle, target, at, paused=paused), CHANGED, at, out)
+
+    # -- events
+
+    def opened(self, at: int, *, by_customer: bool, handoffs: Sequence[int], out: Out) -> None:
+        """The opening."""
+        self.reopened = at
+        self.replied = not by_customer
+        if by_customer:
+            self._start(FIRST_REPLY, at, out, since=next((since for since in handoffs if since > at), at))
+        if self.promises[FIRST_REPLY] is None:
+            self._start(PERIODIC_UPDATE, at, out)
+        for kind in (*_UNTIL_RESOLVED, FIRST_RESOLUTION):
+            self._start(kind, at, out)
+
+    def reopen(self, at: int, *, by_customer: bool, out: Out) -> None:
+        """An explicit reopening; what had elapsed before the resolution is kept."""
+        self.open, self.status, self.reopened = True, "open", at
+        for kind in _UNTIL_RESOLVED:
+            self._start(kind, at, out)
+        if not self.first_resolved:  # the resolution said that the ticket is none, which is taken back
+            self._start(FIRST_RESOLUTION, at, out)
+        self.unanswered |= by_customer
+        if self.unanswered and self.replied:
+            self._start(NEXT_REPLY, at, out)
+
+    def customer(self, at: int, out: Out) -> None:
+        """A message of the customer; the oldest unanswered one counts, and on a resolved ticket nothing elapses."""
+        if not self.unanswered and self.open and self.replied:
+            self._start(NEXT_REPLY, at, out)
+        self.unanswered = True
+
+    def reply(self, at: int, waiting_since: int | None, out: Out) -> None:
+        """A reply that counts."""
+        if FIRST_REPLY in self.running:
+            self._end(FIRST_REPLY, MET, at, out)
+        elif NEXT_REPLY not in self.running and self.replied and self.open:
+            self._learn_wait(at, waiting_since, out)
+        for kind in (NEXT_REPLY, PERIODIC_UPDATE):
+            if kind in self.running:
+                self._end(kind, MET, at, out)
+        self.replied, self.unanswered, self.replied_at = True, False, at
+        if self.open:
+            self._start(PERIODIC_UPDATE, at, out)
+
+    def _learn_wait(self, at: int, waiting_since: int | None, out: Out) -> None:
+        """A wait of which only the reply that ends it tells: it ran since then, and may have been too long."""
+        if waiting_since is None or waiting_since > at:
+            return
+        if self.replied_at is not None and waiting_since <= self.replied_at:
+            return
+        self._start(NEXT_REPLY, max(waiting_since, self.reopened), out)
+        self._fire(at, out)
+
+    def resolve(self, at: int, *, void: bool, out: Out) -> None:
+        """An effective resolution that is not preceded by an implied reopening, which changes no clock."""
+        for kind in list(self.running):
+            if void or kind in {NEXT_REPLY, PERIODIC_UPDATE}:
+                self._end(kind, CANCELLED, at, out)
+            else:
+                self._end(kind, MET, at, out, by_resolution=True)
+        self.open, self.unanswered, self.replied = False, False, True
+        self.first_resolved |= not void
+
+    def update(self, status: str, at: int, out: Out) -> None:
+        """A new status of the ticket: pauses clocks, or lets them run again."""
+        self.status = status
+        for kind, cycle in list(self.running.items()):
+            paused = status in cycle.target.pause_on
+            if paused == cycle.running:
+                changed = msgspec.structs.replace(cycle.counted(at), running=not paused)
+                self._put(kind, changed.timed(), PAUSED if paused else RESUMED, at, out)
+
+    # -- cycles
+
+    def _start(self, kind: int, at: int, out: Out, *, since: int | None = None) -> None:
+        """Start the next cycle of a target, if there is a promise."""
+        target = self.promises[kind]
+        if target is None:
+            return
+        number = self.numbers.get(kind, 0) + 1
+        self.numbers[kind] = number
+        used, passed = self.kept.get(kind, (0, 0))
+        paused = self.status in target.pause_on
+        cycle = begin(target, number, at if since is None else since, used=used, passed=passed, paused=paused)
+        self._put(kind, cycle, APPLIED, at, out)
+
+    def _put(self, kind: int, cycle: Cycle, transition: int, at: int, out: Out) -> None:
+        self.running[kind] = cycle
+        out.append(cycle.transition(transition, at, self.traits.labels))
+        self._settle()
+
+    def _end(self, kind: int, transition: int, at: int, out: Out, *, by_resolution: bool = False) -> None:
+        """Stop a cycle; one that has been breached is met late."""
+        cycle = self.running.pop(kind)
+        if cycle.breached and transition == MET:
+            transition = MET_LATE
+        ended = cycle.transition(transition, at, self.traits.labels, by_resolution=by_resolution)
+        out.append(ended)
+        if kind in _UNTIL_RESOLVED or kind == FIRST_RESOLUTION:
+            self.kept[kind] = (ended.used, ended.passed)
+        self._settle()
+
+    def _settle(self) -> None:
+        self.next = min(
+            (cycle.next for cycle in self.running.values() if cycle.next is not None), default=None
+        )

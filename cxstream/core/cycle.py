@@ -1,0 +1,185 @@
+"""A cycle: one run of an SLA clock, from what starts it to what stops it, and its transitions.
+
+A cycle is never changed in place: what happens to it gives a new one. The deadline decides: whoever stops a cycle has
+let its timers fire up to that instant before, so one that is not breached yet is met. At one instant events precede
+timers.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from cxstream.core.policy import FIRST_REPLY, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cxstream.core.frame import Labels
+
+TRANSITIONS: Final = (
+    "sla.applied",
+    "sla.changed",
+    "sla.paused",
+    "sla.resumed",
+    "sla.warning",
+    "sla.breached",
+    "sla.met",
+    "sla.met_late",
+    "sla.cancelled",
+)
+APPLIED, CHANGED, PAUSED, RESUMED, WARNING, BREACHED, MET, MET_LATE, CANCELLED = range(9)
+OUTCOMES: Final = (BREACHED, MET, MET_LATE)
+"""What a late event can disprove."""
+
+OK, AT_RISK, OVERDUE = range(3)
+STATES: Final = ("ok", "at_risk", "breached")
+"""States of a running clock, by their numbers."""
+
+
+class Transition(NamedTuple):
+    """Something that happened to a cycle; instants and durations in ms."""
+
+    kind: int
+    """Index into :data:`TRANSITIONS`."""
+    target: Target
+    cycle: int
+    at: int
+    """When it took effect."""
+    started: int
+    due: int | None
+    used: int
+    """Business time elapsed then, with that of earlier cycles where it is kept."""
+    passed: int
+    """The same as time of the clock on the wall."""
+    labels: Labels
+    by_resolution: bool = False
+    """Stopped by a resolution."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is the one outcome by which the cycle is evaluated."""
+        return self.kind == BREACHED or (self.kind == MET and not self.needless)
+
+    @property
+    def needless(self) -> bool:
+        """Whether it is a first reply that a resolution stopped."""
+        return self.by_resolution and self.target.kind == FIRST_REPLY and self.kind in {MET, MET_LATE}
+
+    @property
+    def key(self) -> tuple[int, int, int, int]:
+        """What makes it the same transition, whatever its details: target, cycle, kind, instant."""
+        return (self.target.kind, self.cycle, self.kind, self.at)
+
+
+class Cycle(msgspec.Struct, frozen=True, gc=False):
+    """A running clock."""
+
+    target: Target
+    number: int
+    """1 for the first of its target."""
+    started: int
+    used: int
+    """Business time elapsed at ``mark``, ms."""
+    passed: int
+    """Time of the clock on the wall that earlier cycles took, ms."""
+    mark: int
+    """The instant up to which ``used`` has been counted; it can lie ahead, if the clock has yet to start."""
+    running: bool
+    """Whether it runs from ``mark`` on; else a status pauses it."""
+    step: int
+    """How many of the target's steps have been passed."""
+    breached: bool = False
+    due: int | None = None
+    """The earliest instant where the time elapsed is the target's; ``None`` while paused."""
+    next: int | None = None
+    """The instant of the next warning or of the breach."""
+
+    @property
+    def state(self) -> int:
+        """One of :data:`STATES`."""
+        if self.breached:
+            return OVERDUE
+        return AT_RISK if self.step else OK
+
+    def timed(self) -> Cycle:
+        """The same with ``due`` and ``next`` worked out; a breached one keeps its deadline."""
+        if self.breached:
+            return msgspec.structs.replace(self, next=None)
+        target = self.target
+        due = self._reached(target.amount)
+        upcoming = self._reached(target.steps[self.step]) if self.step < len(target.steps) else due
+        return msgspec.structs.replace(self, due=due, next=upcoming)
+
+    def _reached(self, amount: int) -> int | None:
+        """The earliest instant, not before ``mark``, where so much has elapsed."""
+        if amount <= self.used:
+            return self.mark
+        return self.target.calendar.due(self.mark, amount - self.used) if self.running else None
+
+    def elapsed(self, at: int) -> int:
+        """Business time elapsed at an instant not before ``mark``, ms."""
+        return self.used + (self.target.calendar.elapsed(self.mark, at) if self.running else 0)
+
+    def counted(self, at: int) -> Cycle:
+        """The same with the time up to ``at`` counted."""
+        return msgspec.structs.replace(self, used=self.elapsed(at), mark=max(self.mark, at))
+
+    def fire(self, before: int, labels: Labels) -> Iterator[tuple[Cycle, Transition]]:
+        """What timers before an instant do, one after the other: the cycle as it is then, and the transition."""
+        cycle = self
+        while cycle.next is not None and cycle.next < before:
+            at = cycle.next
+            if cycle.step < len(cycle.target.steps):
+                cycle = msgspec.structs.replace(cycle, step=cycle.step + 1).timed()
+                yield cycle, cycle.transition(WARNING, at, labels)
+            else:
+                cycle = msgspec.structs.replace(cycle, breached=True, next=None)
+                yield cycle, cycle.transition(BREACHED, at, labels)
+
+    def transition(self, kind: int, at: int, labels: Labels, *, by_resolution: bool = False) -> Transition:
+        """Make a transition of this cycle."""
+        return Transition(
+            kind,
+            self.target,
+            self.number,
+            at,
+            min(self.started, at) if kind != APPLIED else self.started,
+            self.due,
+            self.elapsed(at),
+            self.passed + max(at - self.started, 0),
+            labels,
+            by_resolution,
+        )
+
+
+def begin(
+    target: Target, number: int, at: int, *, used: int = 0, passed: int = 0, paused: bool = False
+) -> Cycle:
+    """A cycle that starts at ``at`` with what earlier ones have used; without time left it is breached at once."""
+    breached = used >= target.amount
+    return Cycle(
+        target,
+        number,
+        at,
+        used,
+        passed,
+        at,
+        not paused,
+        bisect_right(target.steps, used),
+        breached,
+        at if breached else None,
+    ).timed()
+
+
+def moved(cycle: Cycle, target: Target, at: int, *, paused: bool) -> Cycle:
+    """A cycle whose target has changed: what has elapsed stays, the deadline follows."""
+    counted = cycle.counted(at)
+    return msgspec.structs.replace(
+        counted,
+        target=target,
+        running=not paused,
+        step=bisect_right(target.steps, counted.used),
+    ).timed()
