@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -95,29 +97,42 @@ async def test_a_second_app_works_beside_the_first(kafka, prefix):
     assert (await reset.look(other)).records is None
 
 
-async def test_more_partitions_by_new_topics_and_a_second_app(kafka, prefix):
-    """The steps of docs/operations.md: new topics, copied by key, a new app, switch, reset of the old one."""
+COPY = (
+    "kcat -b {broker} -C -e -q -t {old} -f '%k\\t%s\\n' |"
+    " kcat -b {broker} -P -t {new} -K '\\t' -X partitioner=murmur2_random"
+)
+"""The command of docs/operations.md."""
+
+
+def test_the_documented_copy_is_the_tested_one():
+    told = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    line = COPY.format(broker="BROKER", old="ticket-opened", new="v2-ticket-opened")
+    assert line in " ".join(told.split())
+
+
+async def test_more_partitions_by_new_topics_and_a_second_app(kafka, prefix, tool):
+    """The steps of docs/operations.md: new topics, publishers, copy by key, a new app, reset of the old one."""
+    tool("kcat")
     old, sent = settings_for(kafka.address, prefix), events(300)
     new = settings_for(kafka.address, f"{prefix}v2-", partitions=12)
     async with served(old) as (first, _):
         await publish(old, sent)
         await settled(first)
         await topics.create(new)
-        copied = 0
-        for topic in old.topics:
-            rows = [(topic, r.key, r.value) for r in await records_of(old, old.topic_name(topic))]
-            await publish(new, rows)
-            copied += len(rows)
-        assert copied == len(sent)
         late = events(50, seed=2)
+        await publish(new, late)  # publishers have been switched over
+        for topic in old.topics:
+            names = {"old": old.topic_name(topic), "new": new.topic_name(topic)}
+            copying = await asyncio.create_subprocess_shell(COPY.format(broker=kafka.address, **names))
+            assert await copying.wait() == 0
         async with served(new) as (second, two):
-            await publish(new, late)  # publishers have been switched over
             await settled(second)
             assert second.assigned() == list(range(12))
             assert totals(second.ledgers().values()) == expected(new, [*sent, *late])
             found = await audit._audit(new, [two], None)
             assert not found.differences
             assert not found.misplaced
+            assert found.events == len(sent) + len(late)
     await reset.reset(old)
 
 
