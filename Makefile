@@ -34,7 +34,7 @@ lock: $(VENV)/.installed ## write the lock files anew, at the newest versions py
 demo: install ## a simulated helpdesk, an embedded broker, a worker and its live page
 	@$(BIN)/cxstream demo $(ARGS)
 
-stack: install ## all of docker-compose.yml but Grafana, without Docker: Kafka, two workers, a helpdesk, Prometheus, Alertmanager
+stack: install ## what docker-compose.yml starts, but Grafana, without Docker; Ctrl-C ends it
 	@$(BIN)/python -m tests.stack $(ARGS)
 
 test: install ## all tests; those with a real Kafka too where Java 17 and Maven are found
@@ -48,7 +48,8 @@ check: install ## lint, format, types, and the generated files against their sou
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cxstream schemas --check
-	$(BIN)/cxstream dashboards --check
+	CXSTREAM_SLA_POLICY=deploy/sla-policy.yml $(BIN)/cxstream rules --check
+	CXSTREAM_SLA_POLICY=deploy/sla-policy.yml $(BIN)/cxstream dashboards --check
 
 format: install ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -45,7 +45,7 @@ def dashboards(
 
     settings = settings_of(config)
     try:
-        wanted = documents(settings.rules, goals_of(settings))
+        wanted = documents(settings.rules, goals_of(settings.policies))
     except UnknownSeriesError as error:
         usage(f"the boards do not fit the settings: {error}: name team and channel in CXSTREAM_WINDOW_LABELS")
     keep(

@@ -61,7 +61,7 @@ def rules(
     settings = settings_of(config)
     places = Places(worker.rstrip("/"), grafana.rstrip("/"), runbook, tickets=settings.ticket_api)
     try:
-        wanted = documents(settings.rules, goals_of(settings), places, notify)
+        wanted = documents(settings.rules, goals_of(settings.policies), places, notify)
     except UnknownSeriesError as error:
         usage(
             f"alerts do not fit the settings: {error}: name team in CXSTREAM_LABELS and CXSTREAM_WINDOW_LABELS"

@@ -12,7 +12,7 @@ from cxstream.core.rules import DAY, HOUR
 
 if TYPE_CHECKING:
     from cxstream.core.calendar import Calendar
-    from cxstream.settings import Settings
+    from cxstream.core.policy import Policies
 
 MINUTE: Final = HOUR // 60
 
@@ -80,6 +80,26 @@ _USUAL: Final = {
 }
 
 
-def goals_of(_: Settings) -> Goals:
-    """The goals of the SLA policy that the settings name, or of the default one."""
-    return Goals()
+def goals_of(policies: Policies) -> Goals:
+    """What boards and rules need of compiled policies."""
+    minimum = next((each for each in policies.minimums if each.metric == "csat_positive"), None)
+    return Goals(
+        goals=tuple(
+            Goal(
+                policy.name,
+                name,
+                target.amount,
+                None if target.calendar.always_open else target.calendar.name,
+            )
+            for policy in policies.policies
+            for _, _, layer in policy.layers()
+            for name, target in layer.items()
+        ),
+        objectives=tuple(
+            Objective(each.policy, each.target, each.ratio, each.window) for each in policies.objectives
+        ),
+        satisfaction=Satisfaction(minimum.minimum, minimum.window, minimum.min_answers)
+        if minimum
+        else Satisfaction(),
+        calendars=tuple(calendar for calendar in policies.calendars if not calendar.always_open),
+    )

@@ -10,9 +10,10 @@ import pytest
 from cxstream.core.rules import Rules
 from cxstream.metrics.catalogue import METRICS
 from cxstream.monitoring.boards import documents
-from cxstream.monitoring.goals import Goals
+from cxstream.monitoring.goals import goals_of
 from cxstream.monitoring.query import COMPLETE, FOREIGN, Query
 from cxstream.monitoring.recording import names
+from cxstream.settings.policy import load
 
 from .promql import parsed, ranged, selectors, windows
 
@@ -171,7 +172,7 @@ def test_counters_are_only_asked_how_fast_they_rise(panel):
 
 def test_windows_and_thresholds_are_those_of_the_settings():
     from cxstream.core.window import parse_windows
-    from cxstream.monitoring.goals import Goal, Satisfaction
+    from cxstream.monitoring.goals import Goal, Goals, Satisfaction
 
     rules = Rules(windows=parse_windows("30m/1m,30d/6h"))
     goals = Goals(goals=(Goal("p", "first_reply", 120_000),), satisfaction=Satisfaction(minimum=0.7))
@@ -188,7 +189,7 @@ def test_windows_and_thresholds_are_those_of_the_settings():
 
 
 def test_the_committed_boards_are_the_generated_ones():
-    wanted = documents(Rules(), Goals())
-    assert {path.name: path.read_text() for path in FOLDER.glob("*.json")} == wanted, (
-        "run `cxstream dashboards`"
+    goals = goals_of(load(FOLDER.parents[2] / "sla-policy.yml"))
+    assert {path.name: path.read_text() for path in FOLDER.glob("*.json")} == documents(Rules(), goals), (
+        "run CXSTREAM_SLA_POLICY=deploy/sla-policy.yml cxstream dashboards"
     )
