@@ -208,6 +208,12 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     ),
     Metric("cxstream_topic_partitions", "gauge", "pipeline", ("topic",), "Partitions of the topic."),
     Metric(
+        "cxstream_partitions_set_aside", "gauge", "pipeline", (),
+        "Partitions of this worker that cannot be used.",
+        more="A stored row or an event that this version cannot digest; `/readyz` and the log say which and why."
+        " The others go on.",
+    ),
+    Metric(
         "cxstream_table_recovering", "gauge", "pipeline", ("table",),
         "1 while the table is being read back, else 0.",
     ),

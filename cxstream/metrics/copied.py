@@ -58,6 +58,7 @@ class Copied:
     topic_partitions: dict[str, int]
     assigned: frozenset[int]
     recovering: bool
+    set_aside: int
     lag: dict[tuple[str, int], int]
     event_times: dict[tuple[str, int], int]
     fingerprint: str
@@ -91,6 +92,7 @@ async def copy(observed: Observed) -> Copied:
         topic_partitions={topic: known.get(topic, observed.partitions) for topic in observed.topics},
         assigned=frozenset(observed.assigned()),
         recovering=observed.recovering(),
+        set_aside=len(observed.set_aside()),
         lag=dict(observed.lag()),
         event_times=dict(observed.event_times()),
         fingerprint=observed.fingerprint,

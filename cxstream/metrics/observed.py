@@ -44,6 +44,9 @@ class Observed(Protocol):
     def recovering(self) -> bool:
         """Whether the ticket table is being read back."""
 
+    def set_aside(self) -> Mapping[int, str]:
+        """Partitions that are owned but cannot be used, and why."""
+
     def ready(self) -> str | None:
         """``None`` when assigned and recovered, else the reason in words."""
 

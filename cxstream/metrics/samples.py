@@ -237,6 +237,10 @@ def _topic_partitions(view: View) -> Iterator[Row]:
         yield (topic,), partitions
 
 
+def _set_aside(view: View) -> Iterator[Row]:
+    yield (), view.copied.set_aside
+
+
 def _recovering(view: View) -> Iterator[Row]:
     yield _TABLE, int(view.copied.recovering)
 
@@ -296,6 +300,7 @@ SOURCES: Final[dict[str, Callable[[View], Iterable[Row]]]] = {
     "cxstream_consumer_lag_events": _lag,
     "cxstream_assigned_partitions": _assigned,
     "cxstream_topic_partitions": _topic_partitions,
+    "cxstream_partitions_set_aside": _set_aside,
     "cxstream_table_recovering": _recovering,
     "cxstream_table_entries": _entries,
     "cxstream_config_info": _config,

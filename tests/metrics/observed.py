@@ -63,6 +63,9 @@ class Worker:
     def recovering(self):
         return self.reading
 
+    def set_aside(self):
+        return {}
+
     def ready(self):
         return self.reason
 

@@ -6,6 +6,8 @@ from aiokafka import AIOKafkaProducer
 
 from cxstream.core import record
 from cxstream.core.partitioner import partition_of
+from cxstream.metrics.exposition import negotiate
+from cxstream.metrics.scrape import Scrapes
 from cxstream.stream.worker import Worker
 from tests.stream.helpdesk import (
     SESSION,
@@ -53,6 +55,9 @@ async def test_a_row_that_cannot_be_read_stops_its_partition_only(kafka, prefix,
         await caught_up(worker)
         assert totals(worker.ledgers().values()) == expected(settings, of_others(sent, partition))
         assert list(worker.set_aside()) == [partition]
+        metrics = await Scrapes(worker, settings).body(negotiate("", ""))
+        assert b"cxstream_partitions_set_aside 1\n" in metrics
+        assert b'cxstream_assigned_partitions{topic="ticket-opened"} 3\n' in metrics
         assert worker.alive()
         before = time.monotonic()
     assert time.monotonic() - before < 10
