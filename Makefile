@@ -1,6 +1,6 @@
 # Everything a developer runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo stack test test-deep check format kafka bench clean
+.PHONY: help install lock demo stack test test-deep check format kafka bench screenshots clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -22,8 +22,9 @@ $(VENV)/.installed: pyproject.toml $(LOCKS)
 	  echo "'$(PYTHON)' has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-build.lock
-	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --require-hashes --requirements requirements-dev.lock
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --requirements requirements-dev.lock
 	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q cxstream # also where PYTHONDONTWRITEBYTECODE is set: every command starts in half the time
 	@touch $@
 
 lock: $(VENV)/.installed ## write the lock files anew, at the newest versions pyproject.toml allows
@@ -60,6 +61,9 @@ kafka: ## a real single-node Kafka in the foreground (Java 17 and Maven, no Dock
 
 bench: install ## measure and print (see benchmarks/)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: install ## the pictures of the documentation, taken anew (chromium; fonts-inter makes them nicer)
+	@$(BIN)/python docs/screenshots.py
 
 clean: ## remove what the targets above made, .venv too
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
