@@ -41,6 +41,7 @@ def build(
         topic_allow_declare=False,  # cxstream.stream.topics creates them, and says what is wrong with those there
         topic_disable_leader=True,
         broker_max_poll_records=2_000,  # decoded at once; what is fetched beyond waits as bytes
+        consumer_max_fetch_size=262_144,  # per topic-partition: some 1,000 records, so that all topics come in turns
         stream_buffer_maxsize=16,  # batches: many decoded records make garbage collections long
         stream_wait_empty=True,
         stream_recovery_delay=0.0,

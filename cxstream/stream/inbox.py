@@ -25,7 +25,7 @@ _SLICE: Final = 100
 """Records of one topic in a round: applied without a pause, a few ms of the loop."""
 _DEPTH: Final = 4
 """Batches per topic that are taken in, so that a topic whose records are far apart does not stop at the first."""
-_PATIENCE: Final = 0.05
+_PATIENCE: Final = 0.5
 """Seconds to wait for a topic that has more to give, while the others have records at hand."""
 
 
