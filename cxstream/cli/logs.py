@@ -30,13 +30,20 @@ _QUIET: Final = {
 }
 
 
+_CLIENTS: Final = ("aiokafka", "faust", "mode", "cxstream.stream.delivery")
+"""Whose log lines are those of a Kafka client."""
+
+
 def _worth_telling(record: logging.LogRecord) -> bool:
     """Leave out what a Kafka client tells of an attempt that it will repeat.
 
     While a broker is away that is a hundred lines a second, and no line says when it is over; the worker tells both
     once. Of what a client does not get over, it logs the traceback or raises.
     """
-    return record.exc_info is not None or record.levelno >= logging.CRITICAL
+    if record.exc_info is None:
+        return record.levelno >= logging.CRITICAL
+    # Faust crashes when the broker is away while it starts; it is started again.
+    return type(record.exc_info[1]).__name__ != "KafkaConnectionError"
 
 
 def set_up(settings: Settings) -> None:
@@ -82,4 +89,4 @@ def set_up(settings: Settings) -> None:
         logger.propagate = True
         logger.setLevel("DEBUG" if settings.log_level == "debug" else level)
     if settings.log_level != "debug":
-        handler.addFilter(lambda record: not record.name.startswith("aiokafka") or _worth_telling(record))
+        handler.addFilter(lambda record: not record.name.startswith(_CLIENTS) or _worth_telling(record))

@@ -113,6 +113,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         )
         await super().on_partitions_assigned(assigned, generation_id)
 
+    def on_crash(self, *_: Any, **__: Any) -> None:
+        """Print nothing: the app is told, and tells."""
+
     async def on_thread_stop(self) -> None:
         """Disconnect; with the broker away aiokafka ends with the cancellation of a fetch of its own."""
         with contextlib.suppress(asyncio.CancelledError):

@@ -230,6 +230,8 @@ class Worker(Share):
         except BaseException:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
+            with contextlib.suppress(Exception):  # half started it may not stop either; a next attempt builds anew
+                await asyncio.wait_for(app.stop(), _GIVING_UP)
             raise
 
     def _tell(self, state: str) -> None:

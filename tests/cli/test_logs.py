@@ -81,3 +81,32 @@ def test_set_up_twice_logs_once(capsys) -> None:
     logs.set_up(load())
     structlog.get_logger("cxstream.x").info("once")
     assert capsys.readouterr().err.count("once") == 1
+
+
+def test_what_a_kafka_client_tries_again_is_told_at_debug_only(capsys) -> None:
+    """While a broker is away these are a hundred lines a second."""
+    for level, told in (("info", 0), ("debug", 1)):
+        logs.set_up(load(log_level=level))
+        logging.getLogger("aiokafka").error("Unable connect to node with id %s: %s", 1, "refused")
+        assert capsys.readouterr().err.count("Unable connect") == told
+
+
+def test_what_a_kafka_client_does_not_get_over_is_told(capsys) -> None:
+    logs.set_up(load())
+    try:
+        raise LookupError("odd")
+    except LookupError:
+        logging.getLogger("aiokafka.consumer.fetcher").exception("Unexpected error in fetcher routine")
+    assert "LookupError: odd" in capsys.readouterr().err
+
+
+def test_a_traceback_shows_no_variables(capsys) -> None:
+    logs.set_up(load())
+    password = "".join(("hun", "ter2"))
+    try:
+        {}[len(password)]
+    except KeyError:
+        structlog.get_logger("cxstream.x").exception("failed")
+    told = capsys.readouterr().err
+    assert "KeyError: 7" in told
+    assert "hunter2" not in told
