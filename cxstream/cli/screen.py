@@ -21,6 +21,7 @@ _TIMES: Final = ("first_response", "response", "resolution")
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
 _NOTHING: Final = "-"
+_WIDE: Final = 132  # columns of a screen on which charts find room
 _NAMES: Final = 14  # columns of names: the tables stand in line
 _TILES: Final = ("open", "awaiting", "longest", "oldest", "in_progress", "aged", "at_risk", "breached")
 _SPANS: Final = ("longest", "oldest")
@@ -81,8 +82,13 @@ class Pace:
         return (applied - before[1]) / (now - before[0])
 
 
-def picture(view: View, pace: float | None, where: str, window: str | None) -> RenderableType:
-    """All of it: heading, tiles, windows, and one table each of teams and channels over ``window``."""
+def picture(
+    view: View, pace: float | None, where: str, window: str | None, *, width: int = _WIDE
+) -> RenderableType:
+    """All of it: heading, tiles, windows, and one table each of teams and channels over ``window``.
+
+    A screen of less than 132 columns has no room for the charts.
+    """
     from rich.console import Group
     from rich.text import Text
 
@@ -96,7 +102,7 @@ def picture(view: View, pace: float | None, where: str, window: str | None) -> R
     parts: list[RenderableType] = [head]
     if not view.complete:
         parts.append(Text(f"{view.reason}; the numbers are a share of the whole", "yellow"))
-    parts += [Text(), _tiles(numbers), Text(), _windows(numbers)]
+    parts += [Text(), _tiles(numbers), Text(), _windows(numbers, charts=width >= _WIDE)]
     for label, title in (("team", "Teams"), ("channel", "Channels")):
         if numbers[label] is not None:
             parts += [Text(), _values(numbers[label], f"{title}, {chosen}", chosen)]
@@ -130,8 +136,8 @@ def _tiles(numbers: Json) -> Table:
     return found
 
 
-def _windows(numbers: Json) -> Table:
-    windows, history = numbers["windows"], numbers["history"]
+def _windows(numbers: Json, *, charts: bool) -> Table:
+    windows, history = numbers["windows"], numbers["history"] if charts else None
     columns = [*windows] if history is None else [*windows, "last hour", "a week ago"]
     found = _table("", *columns)
 

@@ -51,13 +51,15 @@ class Status:
             return
         from rich.live import Live
 
-        with Live(console=console(), auto_refresh=False, vertical_overflow="crop") as live:
+        stdout = console()
+        with Live(console=stdout, auto_refresh=False, vertical_overflow="crop") as live:
             while True:
                 if (reason := self._worker.ready()) is not None:
                     live.update(f"{reason} …", refresh=True)
                 else:
                     view = await self._view()
-                    live.update(picture(view, self._pace.see(view.applied), self._url, None), refresh=True)
+                    pace = self._pace.see(view.applied)
+                    live.update(picture(view, pace, self._url, None, width=stdout.width), refresh=True)
                 await asyncio.sleep(_FRAME)
 
     def end(self) -> None:

@@ -131,13 +131,13 @@ async def _live(peers: Peers, window: str | None, where: str, *, as_json: bool) 
         return None
     from rich.live import Live
 
-    with Live(console=console(), screen=True, auto_refresh=False) as live:
+    with Live(console=(stdout := console()), screen=True, auto_refresh=False) as live:
         async for found in _looks(peers):
             if isinstance(found, str):
                 live.update(f"{found} …", refresh=True)
             else:
-                shown = picture(found, pace.see(found.applied), where, _known(window, found))
-                live.update(shown, refresh=True)
+                chosen, rate = _known(window, found), pace.see(found.applied)
+                live.update(picture(found, rate, where, chosen, width=stdout.width), refresh=True)
     return None
 
 

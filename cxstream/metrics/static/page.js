@@ -7,7 +7,7 @@ const PERIOD = 1000; // ms between an answer and the next question: the server a
 const PATIENCE = 8000; // ms until a request counts as failed
 const BACKLOG = 1000; // events behind from which on the page says so: less is passing
 const DUE_EVERY = 5; // rounds between two looks at single tickets
-const MOST_DUE = 8;
+const MOST_DUE = 5;
 
 const asked = new URLSearchParams(location.search);
 const state = { board: null, whole: false, choice: asked.get("window"), defined: false, due: 0, closed: false };
