@@ -230,7 +230,7 @@ class Worker(Share):
         except BaseException:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
-            with contextlib.suppress(Exception):  # half started it may not stop either; a next attempt builds anew
+            with contextlib.suppress(Exception):  # it may not stop either; the next attempt builds another
                 await asyncio.wait_for(app.stop(), _GIVING_UP)
             raise
 
