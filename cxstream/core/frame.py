@@ -55,14 +55,10 @@ class Frame(msgspec.Struct, gc=False, eq=False):
     """Distinct instants since when a human has been responsible, sorted."""
     earliest: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
     """The earliest known team, channel, priority and kind."""
+    labels: Labels = (NONE, NONE, NONE, NONE, NONE)
+    """The labels before any is in force: the earliest known."""
     _firsts: list[Place | None] | None = None
     """The places of those, found out when an event comes out of order."""
-
-    @property
-    def labels(self) -> Labels:
-        """The labels before any is in force: the earliest known."""
-        team, channel, priority, kind = self.earliest
-        return share((team or NONE, channel or NONE, priority or NONE, self.source, kind or NONE))
 
     def since(self, start: int, reply: int) -> int:
         """``start``, or the last hand-off not after ``reply`` if that is later."""
@@ -90,6 +86,20 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             return True
         return rank <= Updated.rank and self._hand_off(event, reply)
 
+    def knows(self, event: AnyEvent) -> bool:
+        """Whether an event, wherever it belongs, says nothing of the whole ticket that is not known: the usual case."""
+        team, channel, priority, kind = self.earliest
+        if (
+            event.rank <= Updated.rank
+            or (event.team is not None and event.team != team)
+            or (event.channel is not None and event.channel != channel)
+            or (event.priority is not None and event.priority != priority)
+            or (event.kind is not None and event.kind != kind)
+        ):
+            return False
+        self._firsts = None  # it may be the first now to say what is known
+        return True
+
     def learn(self, event: AnyEvent, others: Iterable[AnyEvent], reply: int | None) -> bool:
         """Take what a new event says of the whole ticket; whether that changes what ``others`` measure.
 
@@ -107,7 +117,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             first = firsts[i]
             if value is not None and (first is None or place < first):
                 firsts[i], earliest[i], changed = place, value, True
-        self.earliest = (earliest[0], earliest[1], earliest[2], earliest[3])
+        self._keep(*earliest)
         return changed
 
     def relearn(self, events: Sequence[AnyEvent]) -> None:
@@ -127,7 +137,11 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             priority, kind = priority or event.priority, kind or event.kind
             if team and channel and priority and kind:
                 break
+        self._keep(team, channel, priority, kind)
+
+    def _keep(self, team: str | None, channel: str | None, priority: str | None, kind: str | None) -> None:
         self.earliest = (team, channel, priority, kind)
+        self.labels = share((team or NONE, channel or NONE, priority or NONE, self.source, kind or NONE))
 
     def _find(self, events: Iterable[AnyEvent]) -> list[Place | None]:
         """Per label the place of the event that says it first; what it says is :attr:`earliest`."""
@@ -142,7 +156,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
                 place = place or self._place(event)
                 if first is None or place < first:
                     firsts[i], earliest[i] = place, value
-        self.earliest = (earliest[0], earliest[1], earliest[2], earliest[3])
+        self._keep(*earliest)
         return firsts
 
     def _hand_off(self, event: AnyEvent, reply: int | None) -> bool:

@@ -47,6 +47,7 @@ class Ledger:
         self.newest: int | None = None
         """The latest time of an event, ms."""
         self._rules = rules
+        self._retention = rules.retention
         self._tally = tally
         self._stored = stored
         self._dirty: dict[bytes, Ticket] = {}
@@ -67,14 +68,17 @@ class Ledger:
         """All measurements of the tickets that are kept, whenever they were made."""
         return self.rolling.whole
 
-    def rebuild(self, now: int, *, chunk: int = 500) -> Iterator[int]:
+    def rebuild(self, now: int, *, chunk: int = 200) -> Iterator[int]:
         """Build windows, backlog and counts from the stored tickets.
 
         Yields the number of tickets done every ``chunk``, so that the caller can let others run.
         """
         self.rolling.advance(now)
-        keys = [key for key in self._stored if key[:1] == b"t"]
-        for done, key in enumerate(keys, 1):
+        done = 0
+        for key in list(self._stored):
+            if key[:1] != b"t":
+                continue
+            done += 1
             ticket = record.load(key, self._stored, self._rules.max_skew)
             if ticket is not None and ticket.timeline:
                 self.rolling.put(ticket.measurements())
@@ -86,16 +90,14 @@ class Ledger:
                     self._long[key] = ticket
             if done % chunk == 0:
                 yield done
-        yield len(keys)
+        yield done
 
     def apply(self, source: str, ticket_id: str, event: AnyEvent, *, now: int, arrived: int) -> Result:
         """Merge an event; ``now`` is the instant of the worker's clock, ``arrived`` that of the wall clock, ms."""
         key = record.key_of(source, ticket_id)
-        ticket = self._dirty.get(key)
-        if ticket is None or ticket.summary.state in _FINAL:
-            ticket = self._ticket(key, arrived)
-            if ticket is None:
-                ticket = Ticket(source, ticket_id, self._rules.max_skew)
+        ticket = self._dirty.get(key) or self._hot.get(key)
+        if ticket is None or ticket.arrived + self._retention < arrived:
+            ticket = self._ticket(key, arrived) or Ticket(source, ticket_id, self._rules.max_skew)
         before = ticket.summary
         change = ticket.insert(event)
         if change is None:
@@ -135,7 +137,8 @@ class Ledger:
                 key = keys.pop()
                 before = len(self._removed)
                 ticket = self._ticket(key, wall)
-                if ticket is not None and key not in self._dirty:
+                if ticket is not None:
+                    ticket.due = 0
                     self._schedule(key, ticket)
                 forgotten += len(self._removed) - before
             if keys:
@@ -151,8 +154,7 @@ class Ledger:
         self._removed = {}
         for key, ticket in self._dirty.items():
             rows += record.changes(key, ticket)
-            if ticket.summary.state in _FINAL:
-                self._schedule(key, ticket)
+            self._schedule(key, ticket)
             if len(ticket.timeline.pages) > _LONG:
                 self._long[key] = ticket
         self._hot.update(self._dirty)
@@ -192,8 +194,9 @@ class Ledger:
 
     def _forget(self, key: bytes, ticket: Ticket) -> None:
         """The ticket leaves table and counts; what it did is older than every window."""
+        retained = self.retained
         for measurement in ticket.measurements():
-            self.retained.put(measurement[0], measurement[3], -1)
+            retained.put(measurement[0], measurement[3], -1)
         self.backlog.move(ticket.summary, NOTHING)
         self.counts.move(ticket.summary, NOTHING)
         for place in (self._dirty, self._hot, self._warm, self._long):
@@ -201,11 +204,14 @@ class Ledger:
         self._removed[key] = ticket
 
     def _expiry(self, ticket: Ticket) -> int:
-        return max(ticket.last_at, ticket.arrived) + self._rules.retention
+        return max(ticket.last_at, ticket.arrived) + self._retention
 
     def _schedule(self, key: bytes, ticket: Ticket) -> None:
         if ticket.summary.state in _FINAL:
-            self._due.setdefault(self._expiry(ticket) // HOUR, []).append(key)
+            due = self._expiry(ticket) // HOUR
+            if due != ticket.due:
+                ticket.due = due
+                self._due.setdefault(due, []).append(key)
 
     def _see(self, at: int) -> None:
         if self.newest is None or at > self.newest:

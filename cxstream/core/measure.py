@@ -81,17 +81,17 @@ class State(msgspec.Struct, gc=False):
 
     def learn(self, event: AnyEvent) -> None:
         """Take the labels that an event carries."""
-        if not self.agrees(event):
-            team, channel, priority, source, kind = self.labels
-            self.labels = share(
-                (
-                    event.team or team,
-                    event.channel or channel,
-                    event.priority or priority,
-                    source,
-                    event.kind or kind,
-                )
-            )
+        labels = self.labels
+        team, channel, priority, source, kind = labels
+        now = (
+            event.team or team,
+            event.channel or channel,
+            event.priority or priority,
+            source,
+            event.kind or kind,
+        )
+        if now != labels:  # strings that are the same object compare at once
+            self.labels = share(now)
 
 
 class Yield(msgspec.Struct, gc=False):
@@ -213,7 +213,7 @@ def _reply(event: AgentReplied, moment: int, frame: Frame, state: State, out: Yi
     at, previous, opening, labels = event.at, state.last_reply, frame.opening, state.labels
     negative = False
     if previous is None and opening is not None and opening.opened_by == "customer":
-        taken = at - frame.since(opening.at, at)
+        taken = at - (frame.since(opening.at, at) if frame.handoffs else opening.at)
         if taken < 0:
             negative = True
         else:
@@ -221,7 +221,7 @@ def _reply(event: AgentReplied, moment: int, frame: Frame, state: State, out: Yi
     start = event.waiting_since
     if start is None or (previous is not None and start <= previous):
         start = state.wait
-        if start is not None and state.wait_moves:
+        if start is not None and state.wait_moves and frame.handoffs:
             start = frame.since(start, at)
     if start is not None:
         taken = at - start

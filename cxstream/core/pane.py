@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+K = TypeVar("K")
 
 SECOND: Final = 1_000  # milliseconds
 
@@ -128,3 +130,20 @@ def put(cells: Iterable[Cell], what: int, value: int, sign: int) -> None:
         cell[slot] = cell.get(slot, 0) + sign
         if value:
             cell[total] = cell.get(total, 0) + value
+
+
+def merge(cells: dict[K, Cell], others: Mapping[K, Cell], sign: int = 1) -> None:
+    """:meth:`Cell.merge` of each of ``others`` into the one under the same key; what comes to nothing disappears."""
+    for key, other in others.items():
+        cell = cells.get(key)
+        if cell is None:
+            cell = cells[key] = Cell()
+        get = cell.get
+        for slot, amount in other.items():
+            total = get(slot, 0) + sign * amount
+            if total:
+                cell[slot] = total
+            elif amount:
+                del cell[slot]
+        if not cell:
+            del cells[key]

@@ -12,7 +12,7 @@ from math import gcd
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from cxstream.core.pane import Cell, put
+from cxstream.core.pane import Cell, merge, put
 from cxstream.core.rules import HOUR, LABELS, Rules
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class _Panes:
         """Per pane what has been added up but not merged yet."""
         self.wider: _Panes | None = None
         """Where it is passed on to."""
+        self.whole: Cell | None = None
+        """Where it is passed on to as well; that of the widest of a chain."""
         self.totals: dict[str, dict[Group, Cell]] = {window.name: {} for window in windows}
         self._windows = windows
         self._zone = rules.timezone
@@ -84,23 +86,30 @@ class _Panes:
     def merge(self) -> None:
         """Bring panes and totals up to date, and pass on what is new."""
         for pane, fresh in self.fresh.items():
-            if self.wider is not None:
-                wide = pane * self.step // self.wider.step
-                for group, cell in fresh.items():
-                    self.wider.cell(wide, group).merge(cell)
+            self._pass_on(pane, fresh)
             if pane < self.oldest:
                 continue
             for total, (first, last) in zip(self.totals.values(), self.ranges, strict=True):
                 if first <= pane <= last:
-                    for group, cell in fresh.items():
-                        _merge_into(total, group, cell, 1)
+                    merge(total, fresh, 1)
             cells = self._panes.get(pane)
             if cells is None:
                 self._panes[pane] = fresh
             else:
-                for group, cell in fresh.items():
-                    _merge_into(cells, group, cell, 1)
+                merge(cells, fresh, 1)
         self.fresh = {}
+
+    def _pass_on(self, pane: int, fresh: dict[Group, Cell]) -> None:
+        if self.whole is not None:
+            for cell in fresh.values():
+                self.whole.merge(cell)
+        if self.wider is None:
+            return
+        wide = pane * self.step // self.wider.step
+        cells = self.wider.fresh.get(wide)
+        if cells is None:
+            cells = self.wider.fresh[wide] = {}
+        merge(cells, fresh, 1)
 
     def advance(self, now: int) -> None:
         """Move the windows; everything has been merged."""
@@ -145,8 +154,9 @@ class _Panes:
         else:
             numbers = [number for number in self._panes if first <= number <= last]
         for number in numbers:
-            for group, cell in self._panes.get(number, {}).items():
-                _merge_into(totals, group, cell, sign)
+            cells = self._panes.get(number)
+            if cells is not None:
+                merge(totals, cells, sign)
 
     def _drop(self, oldest: int) -> None:
         """Forget panes that no window can reach any more."""
@@ -175,7 +185,7 @@ class Rolling:
         self._groups: dict[Labels, Group] = {}
         self._in: list[Measurement] = []
         self._out: list[Measurement] = []
-        self._whole = Cell()
+        self._whole = self._chains[0][-1].whole = Cell()
         self.step = -(-_BAR // self._step) * self._step
         """Width in ms of the bars that :meth:`between` tells apart."""
         self._bars: dict[int, Cell] = {}
@@ -194,6 +204,8 @@ class Rolling:
     def whole(self) -> Cell:
         """The sum of everything."""
         self._add_up()
+        for panes in self._chains[0]:
+            panes.merge()
         return self._whole
 
     def put(self, added: Iterable[Measurement], removed: Iterable[Measurement] = ()) -> None:
@@ -255,25 +267,26 @@ class Rolling:
 
     def _add_up(self) -> None:
         """Add up what has been gathered: in all, per bar, and per label set in the narrowest pane that is kept."""
-        groups, whole, bars, step, oldest = self._groups, self._whole, self._bars, self.step, self._oldest_bar
+        groups, bars, step, oldest = self._groups, self._bars, self.step, self._oldest_bar
         for gathered, sign in ((self._in, 1), (self._out, -1)):
             for what, moment, labels, value, _ in gathered:
-                cells = [whole]
-                bar = moment // step
-                if bar >= oldest:
-                    cell = bars.get(bar)
-                    if cell is None:
-                        cell = bars[bar] = Cell()
-                    cells.append(cell)
-                group = groups.get(labels)
-                if group is None:
-                    group = self._remember(labels)
+                group = groups.get(labels) or self._remember(labels)
+                cells = []
                 for chain in self._chains:
                     for panes in chain:
                         pane = moment // panes.step
                         if pane >= panes.oldest:
                             cells.append(panes.cell(pane, group))
                             break
+                    else:
+                        if chain[-1].whole is not None:
+                            cells.append(chain[-1].whole)
+                bar = moment // step
+                if bar >= oldest:
+                    cell = bars.get(bar)
+                    if cell is None:
+                        cell = bars[bar] = Cell()
+                    cells.append(cell)
                 put(cells, what, value, sign)
             gathered.clear()
 
@@ -296,12 +309,3 @@ def _chains(panes: list[_Panes]) -> list[list[_Panes]]:
         else:
             chains.append([wide])
     return chains
-
-
-def _merge_into(cells: dict[Group, Cell], group: Group, cell: Cell, sign: int) -> None:
-    total = cells.get(group)
-    if total is None:
-        total = cells[group] = Cell()
-    total.merge(cell, sign)
-    if not total:
-        del cells[group]

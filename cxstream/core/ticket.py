@@ -49,7 +49,7 @@ class Ticket:
 
     __slots__ = (
         "_answers", "_end", "_state", "_sums",
-        "arrived", "frame", "summary", "ticket_id", "timeline",
+        "arrived", "due", "frame", "summary", "ticket_id", "timeline",
     )  # fmt: skip
 
     def __init__(self, source: str, ticket_id: str, skew: int, facts: Timeline | None = None) -> None:
@@ -58,6 +58,8 @@ class Ticket:
         self.timeline = Timeline() if facts is None else facts
         self.arrived = 0
         """When the last event arrived, ms."""
+        self.due = 0
+        """For the ledger: the hour in which the ticket is to be looked at, to see whether it may be forgotten."""
         self.summary = NOTHING
         self._end: Measurement | None = None
         # What the fold has come to. Of a ticket of one page the sums and answers are those of its page, the same
@@ -212,7 +214,7 @@ class Ticket:
             self.timeline.take_out(standing)
         index = self.timeline.put(event)
         if whole:
-            self._fold_all()
+            self._fold_all(known=standing is None and self.frame.knows(event))
             self._settle()
             new = self._all()
         else:
@@ -231,17 +233,19 @@ class Ticket:
 
     # -- the fold
 
-    def _fold_all(self) -> None:
-        """Learn and fold everything anew."""
+    def _fold_all(self, *, known: bool = False) -> None:
+        """Fold everything anew, and learn it, unless it is known."""
         pages, frame = self.timeline.pages, self.frame
         if len(pages) == 1:
             page = pages[0]
-            frame.relearn(page.events)
+            if not known:
+                frame.relearn(page.events)
             self._state, self._sums = State(frame.labels), Yield()
             fold(page.events, frame, self._state, self._sums, first=True)
             page.out, self._answers = self._sums, self._sums.answers
             return
-        frame.relearn(list(self.timeline))
+        if not known:
+            frame.relearn(list(self.timeline))
         self._sums, self._answers = Yield(), {}
         state, index = State(frame.labels), 0
         while index < len(pages):
@@ -308,8 +312,13 @@ class Ticket:
 
     def _all(self) -> list[Measurement]:
         """All measurements, as if the ticket were not void."""
-        found = [m for page in self.timeline.pages if page.out is not None for m in page.out.measurements]
-        found += self._answers.values()
+        pages = self.timeline.pages
+        if len(pages) == 1:
+            found = self._sums.measurements.copy()
+        else:
+            found = [m for page in pages if page.out is not None for m in page.out.measurements]
+        if self._answers:
+            found += self._answers.values()
         if self._end is not None:
             found.append(self._end)
         return found

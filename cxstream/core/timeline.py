@@ -122,7 +122,10 @@ class Timeline:
             return 0
         index = 0 if len(pages) == 1 else max(bisect_right(pages, order(event), key=_first) - 1, 0)
         page = pages[index]
-        page.events.insert(bisect_left(page.events, order(event), key=order), event)
+        events, at, place = page.events, event.at, len(page.events)
+        while place and (last := events[place - 1]).at >= at and (last.at > at or order(last) > order(event)):
+            place -= 1  # from the end, for that is where most belong
+        events.insert(place, event)
         self._touch(page)
         if self._index is not None:
             self._index[event.rank, event.event_id] = event
