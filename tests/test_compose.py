@@ -112,8 +112,9 @@ def test_our_commands_exist(name):
 def test_our_settings_exist(name, monkeypatch):
     from cxstream.settings import load
 
+    mounted = dict(reversed(volume.split(":")[:2]) for volume in OURS[name]["volumes"])
     for variable, value in OURS[name]["environment"].items():
-        monkeypatch.setenv(variable, value)
+        monkeypatch.setenv(variable, str(ROOT / mounted[value]) if value in mounted else value)
     assert load().http == "0.0.0.0:6066"
 
 
@@ -151,3 +152,72 @@ def test_one_worker_per_partition_has_a_port():
     (ports,) = SERVICES["worker"]["ports"]
     first, last = re.fullmatch(r"127\.0\.0\.1:(\d+)-(\d+):6066", ports).groups()
     assert int(last) - int(first) + 1 == 4  # PARTITIONS by default
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name not in OURS])
+def test_the_containers_of_others_can_do_little_too(name):
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    if name != "kafka":
+        assert service["read_only"] is True
+        assert not service["user"].startswith("0")
+
+
+@each_service
+def test_no_secret_stands_in_the_environment(name):
+    service = SERVICES[name]
+    for variable, value in service.get("environment", {}).items():
+        if re.search("PASSWORD|SECRET|TOKEN", variable):
+            assert variable.endswith("_FILE")
+            secret = value.removeprefix("/run/secrets/")
+            assert secret in service["secrets"]
+            assert "file" in COMPOSE["secrets"][secret]
+
+
+@each_service
+def test_it_has_time_to_end_in_order(name):
+    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= 30
+
+
+def mount(name, inside):
+    """The file or folder of this repository that a service sees under a path."""
+    for volume in SERVICES[name]["volumes"]:
+        source, target, *_ = volume.split(":")
+        if Path(inside).is_relative_to(target):
+            return ROOT / source / Path(inside).relative_to(target)
+    raise AssertionError(f"{name} mounts nothing at {inside}")
+
+
+def test_every_service_finds_the_others():
+    config = yaml.safe_load(PROMETHEUS.read_text())
+    (manager,) = config["alerting"]["alertmanagers"]
+    (target,) = manager["static_configs"][0]["targets"]
+    name, port = target.split(":")
+    assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]
+    (source,) = yaml.safe_load(
+        mount("grafana", "/etc/grafana/provisioning/datasources/prometheus.yml").read_text()
+    )["datasources"]
+    name, port = source["url"].removeprefix("http://").split(":")
+    assert f"127.0.0.1:{port}:{port}" in SERVICES[name]["ports"]
+    assert source["jsonData"]["timeInterval"] == config["global"]["scrape_interval"]
+
+
+def test_every_service_sees_its_generated_files():
+    for option in SERVICES["prometheus"]["command"] + SERVICES["alertmanager"]["command"]:
+        name, _, path = option.partition("=")
+        if name == "--config.file":
+            assert mount(Path(path).stem, path).exists()
+    (rules,) = yaml.safe_load(PROMETHEUS.read_text())["rule_files"]
+    assert mount("prometheus", f"/etc/prometheus/{rules}").exists()
+    provider = mount("grafana", "/etc/grafana/provisioning/dashboards/cxstream.yml").read_text()
+    (folder,) = (each["options"]["path"] for each in yaml.safe_load(provider)["providers"])
+    assert len(list(mount("grafana", folder).glob("*/*.json"))) == 5
+    assert mount(
+        "grafana", SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    ).exists()
+
+
+def test_the_month_of_an_objective_is_kept():
+    (kept,) = [option for option in SERVICES["prometheus"]["command"] if "retention.time" in option]
+    assert int(re.search(r"=(\d+)d", kept)[1]) > 30

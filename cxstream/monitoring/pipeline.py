@@ -177,6 +177,8 @@ def _partitions(query: Query) -> tuple[Panel, ...]:
 
 
 def _workers(query: Query) -> tuple[Panel, ...]:
+    # Every program that Prometheus scrapes has processes: ours are where a worker is.
+    workers = f" and on (instance) {query.series('cxstream_build_info')}"
     moves = f"sum(changes({query.series(_ASSIGNED)}[1h]))"
     return (
         graph(
@@ -195,13 +197,13 @@ def _workers(query: Query) -> tuple[Panel, ...]:
             "Processor",
             "Processor cores that each worker uses; it can use one and a little.",
             "none",
-            Ask(query.rate("process_cpu_seconds_total", _STEP, "instance"), "{{instance}}"),
+            Ask(query.rate("process_cpu_seconds_total", _STEP, "instance") + workers, "{{instance}}"),
         ),
         graph(
             "Memory",
             "Resident memory of each worker; it grows with the tickets that it holds.",
             BYTES,
-            Ask(query.total("process_resident_memory_bytes", "instance"), "{{instance}}"),
+            Ask(query.total("process_resident_memory_bytes", "instance") + workers, "{{instance}}"),
         ),
         graph(
             "Recovering",

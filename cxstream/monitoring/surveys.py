@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cxstream.core.pane import CATEGORIES
+from cxstream.core.pane import CATEGORIES, SCORE_BOUNDS
+from cxstream.metrics.catalogue import le
 from cxstream.monitoring.board import Board
 from cxstream.monitoring.overview import ANSWERS, FLOW, WINDOW, satisfied, steps_of_share
 from cxstream.monitoring.panel import COUNT, SHARE, Ask, Steps, bars, graph, tile
@@ -89,6 +90,7 @@ def _wilson(query: Query, sign: str) -> str:
 
 
 def _csat(query: Query, goals: Goals) -> tuple[Panel, ...]:
+    scores = tuple(le(score) for score in SCORE_BOUNDS["csat"])
     enough = f"{query.total(ANSWERS, 'team', survey='csat', window=WINDOW)} >= {goals.satisfaction.least}"
     return (
         graph(
@@ -111,7 +113,10 @@ def _csat(query: Query, goals: Goals) -> tuple[Panel, ...]:
             "Scores",
             "CSAT answers in the window with this score or less, on the scale from 1 to 5.",
             COUNT,
-            Ask(live(query.total(f"{_SCORE}_bucket", "le", survey="csat", window=WINDOW)), "up to {{le}}"),
+            Ask(
+                live(query.total(f"{_SCORE}_bucket", "le", survey="csat", window=WINDOW, le=scores)),
+                "up to {{le}}",
+            ),
         ),
         bars(
             "Lowest teams",
