@@ -30,7 +30,7 @@ class Summary(NamedTuple):
 
 NOTHING: Final = Summary(NO_EVENTS, (NONE, NONE, NONE, NONE, NONE))
 
-_MANY: Final = 40
+MANY: Final = 40
 """Measurements from which on counting them is quicker than looking each up among the others."""
 
 
@@ -54,7 +54,7 @@ def difference(old: list[Measurement], new: list[Measurement]) -> tuple[list[Mea
     old, new = old[start:], new[start:]
     if not old or not new:
         return old, new
-    if len(old) + len(new) > _MANY:
+    if len(old) + len(new) > MANY:
         before, after = Counter(old), Counter(new)
         return list((before - after).elements()), list((after - before).elements())
     removed = []
