@@ -164,20 +164,20 @@ class Ticket:
         out = self.timeline.pages[-1].out
         assert out is not None  # noqa: S101 - the last page always ends a section
         removed: list[Measurement] = []
+        end = self._end
         if event.rank == SurveyAnswered.rank:
             old = self._answers.get((event.survey, event.survey_id))  # type: ignore[union-attr]
             if old is not None:
                 removed.append(old)
-        end, state = self._end, self._state
         if out is self._sums:
             start = len(out.measurements)
-            fold((event,), self.frame, state, out, first=False)
+            fold((event,), self.frame, self._state, out, first=False)
             added = out.measurements[start:]
             if event.rank == SurveyAnswered.rank:
                 added.append(out.answers[event.survey, event.survey_id])  # type: ignore[union-attr]
         else:
             new = Yield()
-            fold((event,), self.frame, state, new, first=False)
+            fold((event,), self.frame, self._state, new, first=False)
             out.measurements += new.measurements
             out.answers |= new.answers
             out.count(new)
