@@ -189,6 +189,11 @@ def workers(query: Query, places: Places) -> list[Rule]:
             "Only {{ $value }} are served: live numbers are hidden until all are.",
         ),
         (
+            "CxPartitionsSetAside", f"{query.total('cxstream_partitions_set_aside')} > 0", "critical", "1m",
+            "Partitions cannot be used and were set aside",
+            "{{ $value }} are counted nowhere until somebody helps: /readyz of their worker says which and why.",
+        ),
+        (
             "CxWorkerDown", f"{query.series('up', job=JOB)} == 0", "warning", "1m",
             "Worker {{ $labels.instance }} cannot be scraped",
             "The last scrapes failed. Its partitions go to the others, if there are any.",
