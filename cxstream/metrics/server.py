@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
+from cxstream.metrics.door import KEEPALIVE, Door
 from cxstream.metrics.page import DEFINITIONS, STATIC, Page, definitions, static
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 _LINE: Final = 4096  # bytes of a request line or of one header: room for any scraper, little for a flood
 _HEADERS: Final = 64
-_KEEPALIVE: Final = 75  # seconds: more than any usual scrape interval
 _GRACE: Final = 5.0  # seconds a response may still take when the worker stops
+
+DOOR: Final = web.AppKey("door", Door)
 
 SECURITY: Final = {
     "Content-Security-Policy": (
@@ -37,8 +39,11 @@ _log = structlog.stdlib.get_logger(__name__)
 
 def application(observed: Observed, settings: Options) -> web.Application:
     """All paths of a worker. Call it in the event loop that will serve it."""
-    page = Page(observed, settings)
-    app = web.Application(middlewares=[_guard], client_max_size=1)  # nothing here reads a body
+    page, door = Page(observed, settings), Door()
+    # Nothing here reads a body.
+    app = web.Application(middlewares=[door.watch(), _guard], client_max_size=1)
+    app[DOOR] = door
+    app.on_shutdown.append(door.close)
     app.on_response_prepare.append(_secure)
     app.on_cleanup.append(page.close)
     app.router.add_get("/metrics", page.metrics)
@@ -60,7 +65,7 @@ async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
     runner = web.AppRunner(
         app,
         access_log=None,
-        keepalive_timeout=_KEEPALIVE,
+        keepalive_timeout=KEEPALIVE,
         max_line_size=_LINE,
         max_field_size=_LINE,
         max_headers=_HEADERS,
@@ -69,11 +74,10 @@ async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        return runner, await app[DOOR].open(runner, host, port)
     except OSError:
         await runner.cleanup()
         raise
-    return runner, int(runner.addresses[0][1])
 
 
 @web.middleware
