@@ -6,6 +6,7 @@ nothing are ``None``.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,13 +58,13 @@ def estimated(counts: Sequence[int], total: int) -> Json:
     for percent in PERCENTILES:
         answer[f"p{percent}_seconds"] = _estimate(cumulative, percent) if count else None
     answer["max_seconds"] = None
-    answer["buckets"] = buckets(cumulative, [seconds(bound) for bound in BOUNDS])
+    answer["buckets"] = dict(zip(_BOUNDS, cumulative, strict=True))
     return answer
 
 
-def buckets(cumulative: Sequence[int], bounds: Sequence[float]) -> dict[str, int]:
-    """Cumulative counts by upper bound, the bound as Prometheus writes it."""
-    return dict(zip([*(str(float(bound)) for bound in bounds), "+Inf"], cumulative, strict=True))
+def named(bounds: Iterable[float]) -> tuple[str, ...]:
+    """Upper bounds of buckets as Prometheus writes them, +Inf at the end; worth to be done once."""
+    return (*(str(float(bound)) for bound in bounds), "+Inf")
 
 
 def survey(name: str, categories: Sequence[int], points: int) -> Json:
@@ -114,7 +115,7 @@ def of_cell(cell: Cell) -> Json:
     for name in SURVEYS:
         categories, counts, points = cell.survey(name)
         answer[name] = survey(name, categories, points)
-        answer[name]["buckets"] = buckets(list(accumulate(counts)), SCORE_BOUNDS[name])
+        answer[name]["buckets"] = dict(zip(_SCORES[name], accumulate(counts), strict=True))
     return answer
 
 
@@ -132,10 +133,14 @@ def _percentile(values: Sequence[int], percent: int) -> float:
 def _estimate(cumulative: Sequence[int], percent: int) -> float:
     """As ``histogram_quantile`` of Prometheus does: linear within the bucket, the last bound beyond it."""
     rank = percent * cumulative[-1] / 100
-    index = next(i for i, count in enumerate(cumulative) if count >= rank and count)
+    index = bisect_left(cumulative, rank)
     if index == len(BOUNDS):
         return seconds(BOUNDS[-1])
     low = BOUNDS[index - 1] if index else 0
     below = cumulative[index - 1] if index else 0
     share = (rank - below) / (cumulative[index] - below)
     return round(seconds(low) + seconds(BOUNDS[index] - low) * share, 3)
+
+
+_BOUNDS: Final = named(seconds(bound) for bound in BOUNDS)
+_SCORES: Final = {name: named(bounds) for name, bounds in SCORE_BOUNDS.items()}

@@ -20,6 +20,7 @@ _PLURAL: Final = {"promoter": "promoters", "passive": "passives", "detractor": "
 _OWN: Final = (
     "at",
     "now",
+    "clock",
     "worker",
     "fingerprint",
     "complete",
@@ -66,6 +67,8 @@ def gap(snapshots: Sequence[Json]) -> str | None:
     wanted = max(one["topic_partitions"] for one in snapshots)
     if len({parse_instant(one["now"]) for one in snapshots}) > 1:
         return "the workers have answered for different instants"
+    if len({one.get("fingerprint") for one in snapshots}) > 1:
+        return "the workers run under different settings"
     if twice:
         return f"partition {_listed(twice)} is held by two workers at once"
     if not wanted:
@@ -99,23 +102,38 @@ def _added(name: str, values: Sequence[Any]) -> Any:
 
 def _mapping(name: str, values: Sequence[Json]) -> Json:
     first = values[0]
+    if "mean_seconds" in first:
+        return _durations(values)
+    if name in CATEGORIES and "answers" in first:
+        return _answers(name, values)
     total = {
         key: _added(key, [value.get(key) for value in values])
         for key in dict.fromkeys(key for value in values for key in value)
         if key not in {"labels", "at", "bar_seconds"}
     }
     kept: Json = {key: first[key] for key in ("labels", "at", "bar_seconds") if key in first}
-    if "mean_seconds" in first:
-        counts = [after - before for before, after in pairwise([0, *total["buckets"].values()])]
-        return estimated(counts, round(total["sum_seconds"] * SECOND))
-    if name in CATEGORIES and "answers" in first:
-        points = sum(_points(value) for value in values)
-        categories = [total[_PLURAL.get(category, category)] for category in CATEGORIES[name]]
-        return {**survey(name, categories, points), "buckets": total["buckets"]}
     if "attainment" in first:
         judged = total["met"] + total["breached"]
         total["attainment"] = total["met"] / judged if judged else None
     return {**kept, **total}
+
+
+def _durations(values: Sequence[Json]) -> Json:
+    counts = [after - before for before, after in pairwise([0, *_buckets(values).values()])]
+    return estimated(counts, sum(round(value["sum_seconds"] * SECOND) for value in values))
+
+
+def _answers(name: str, values: Sequence[Json]) -> Json:
+    keys = (_PLURAL.get(category, category) for category in CATEGORIES[name])
+    categories = [sum(value[key] for value in values) for key in keys]
+    points = sum(_points(value) for value in values)
+    return {**survey(name, categories, points), "buckets": _buckets(values)}
+
+
+def _buckets(values: Sequence[Json]) -> dict[str, int]:
+    """The sum of cumulative counts; ``ValueError`` if the bounds differ, as those of two versions may."""
+    columns = zip(*(value["buckets"].values() for value in values), strict=True)
+    return dict(zip(values[0]["buckets"], map(sum, columns), strict=True))
 
 
 def _points(one: Json) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
 
-from cxstream.core.answer import Json, buckets, of_cell, seconds
+from cxstream.core.answer import Json, named, of_cell, seconds
 from cxstream.core.counts import Counts
 from cxstream.core.instant import format_instant
 from cxstream.core.pane import AGE_BOUNDS, MEASURES, SURVEYS, Cell
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from cxstream.core.ledger import Ledger
     from cxstream.core.rolling import Group, Totals
     from cxstream.core.rules import Rules
+
+_AGES: Final = named(seconds(bound) for bound in AGE_BOUNDS)
 
 
 def snapshot(ledgers: Collection[Ledger], rules: Rules, now: int) -> Json:
@@ -68,7 +71,7 @@ def _sum(groups: dict[Group, Cell]) -> Cell:
 
 
 def _backlog(rules: Rules, group: Group, row: Row) -> Json:
-    cumulative = [sum(row.ages[: i + 1]) for i in range(len(row.ages))]
+    cumulative = list(accumulate(row.ages))
     return {
         "labels": dict(zip(rules.labels, group, strict=True)),
         "awaiting_first_reply": row.awaiting,
@@ -78,7 +81,7 @@ def _backlog(rules: Rules, group: Group, row: Row) -> Json:
         "age": {
             "count": cumulative[-1],
             "sum_seconds": seconds(row.age_sum),
-            "buckets": buckets(cumulative, [seconds(bound) for bound in AGE_BOUNDS]),
+            "buckets": dict(zip(_AGES, cumulative, strict=True)),
         },
     }
 

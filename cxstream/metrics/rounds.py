@@ -57,7 +57,14 @@ class Rounds:
         answers = await self._peers.ask(now, known=[own], bars=True)
         snapshots = [own, *answers.snapshots]
         self._clock = max(one["clock"] for one in snapshots)
-        whole = await asyncio.to_thread(together, snapshots)
+        try:
+            whole = await asyncio.to_thread(together, snapshots)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            whole = together([own])  # workers of another version, in the middle of an upgrade
+            whole |= {
+                "complete": False,
+                "reason": "the workers' numbers do not add up: versions or windows differ",
+            }
         whole["unreachable"] = answers.failures
         if not whole["complete"]:
             whole["reason"] = self._reason(whole["reason"], snapshots, answers.failures)

@@ -3,18 +3,18 @@
 import asyncio
 import socket
 import uuid
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from cxstream.core.snapshot import snapshot
 from cxstream.metrics import application, peers, rounds, serve
 from cxstream.metrics import share as own
 
 from .observed import NOON, Options, Worker, busy
-
-OWN = {"worker", "clock", "complete", "reason", "workers", "unreachable", "behind"}
 
 
 class Fleet:
@@ -69,13 +69,18 @@ async def fleet(monkeypatch):
     await made.stop()
 
 
+@asynccontextmanager
+async def pretending(handle):
+    """What answers like a worker and is none; its address."""
+    app = web.Application()
+    app.router.add_get("/api/snapshot", handle)
+    async with TestServer(app, host="127.0.0.1") as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
 async def get(url):
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         return await response.json()
-
-
-def numbers(told):
-    return {key: value for key, value in told.items() if key not in OWN}
 
 
 @pytest.mark.parametrize(
@@ -243,15 +248,10 @@ async def test_whatever_a_peer_answers_is_told(monkeypatch, answer, words):
         return answer()
 
     monkeypatch.setattr(peers, "_LARGEST", 1_000)
-    app = web.Application()
-    app.router.add_get("/api/snapshot", handle)
-    runner, port = await serve(app, "127.0.0.1", 0)
-    asked = peers.Peers([f"http://127.0.0.1:{port}"], port)
-    try:
+    async with pretending(handle) as url:
+        asked = peers.Peers([url], 6066)
         found = await asked.ask(NOON)
-    finally:
         await asked.close()
-        await runner.cleanup()
     assert found.snapshots == []
     assert words in found.failures[0]
 
@@ -261,13 +261,34 @@ async def test_a_peer_that_hangs_is_not_waited_for(monkeypatch):
         await asyncio.Event().wait()
 
     monkeypatch.setattr(peers, "_PATIENCE", 0.2)
-    app = web.Application()
-    app.router.add_get("/api/snapshot", handle)
-    runner, port = await serve(app, "127.0.0.1", 0)
-    asked = peers.Peers([f"http://127.0.0.1:{port}"], port)
-    try:
+    async with pretending(handle) as url:
+        asked = peers.Peers([url], 6066)
         found = await asked.ask(NOON)
-    finally:
         await asked.close()
-        await runner.cleanup()
-    assert found.failures == [f"http://127.0.0.1:{port} does not answer: nothing within 0.2 s"]
+    assert found.failures == [f"{url} does not answer: nothing within 0.2 s"]
+
+
+async def test_workers_under_other_settings_do_not_add_up(fleet):
+    fleet.hold(0, 1)
+    fleet.hold(2, 3).fingerprint = "0" * 64
+    await fleet.listen()
+    told = await get(f"{fleet.urls[0]}/api/snapshot?fleet=1")
+    assert (told["complete"], told["reason"]) == (False, "the workers run under different settings")
+
+
+async def test_workers_of_another_version_do_not_add_up(fleet):
+    fleet.hold(0, 1)
+    fleet.hold(2, 3)
+
+    async def handle(request):
+        told = await own.share(fleet.workers[1], int(request.query["now"]))
+        for window in told["windows"].values():
+            del window["response"]["buckets"]["30.0"]
+        return web.json_response({**told, "worker": "another"})
+
+    async with pretending(handle) as url:
+        await fleet.listen(peers=(url,))
+        told = await get(f"{fleet.urls[0]}/api/snapshot?fleet=1")
+    assert told["complete"] is False
+    assert told["reason"].startswith("the workers' numbers do not add up: ")
+    assert told["partitions"] == [0, 1]
