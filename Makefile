@@ -11,7 +11,7 @@ KAFKA_PORT ?= 9092
 ARGS   ?=
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 install: $(VENV)/.installed ## create .venv with the locked dependencies and cxstream itself (editable)
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
     from aiohttp.web_protocol import RequestHandler
 
-MOST: Final = 256
-"""Connections at a time: a fleet's peers, scrapers and pages; each costs some 50 KB at most."""
+MOST: Final = 1_024
+"""Connections at a time: a hundred pages of three each, all opened at once, a fleet's peers and scrapers; each costs
+some 50 KB at most."""
 FIRST: Final = 10.0
 """Seconds until the first request of a connection must be there."""
 KEEPALIVE: Final = 75.0
