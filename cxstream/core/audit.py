@@ -204,13 +204,6 @@ def name_of(source: str, ticket_id: str) -> bytes:
     return source.encode() + b"\0" + ticket_id.encode()
 
 
-def owner(key: bytes) -> bytes | None:
-    """The name of the ticket to which a key of the table belongs; ``None`` for what is no ticket's."""
-    if key[:1] == b"t":
-        return key[1:]
-    return key[5:] if key[:1] == b"p" else None
-
-
 def cases(entries: Iterable[Entry]) -> Iterable[Case]:
     """The evidence of each ticket; all of a ticket's entries must be among these."""
     found: dict[bytes, Case] = {}

@@ -153,7 +153,7 @@ class Ledger:
             rows += record.removal(key, ticket)
         self._removed = {}
         for key, ticket in self._dirty.items():
-            rows += record.changes(key, ticket)
+            rows += record.changes(key, ticket, self._stored)
             self._schedule(key, ticket)
             if len(ticket.timeline.pages) > _LONG:
                 self._long[key] = ticket

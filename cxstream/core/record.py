@@ -2,7 +2,8 @@
 
 Key ``t`` + source + NUL + ticket id holds the first page of a ticket and the number of its pages; ``p`` + page
 number (four bytes) + source + NUL + ticket id the further pages of a long one. The value is a MessagePack array.
-Keys beginning with ``m`` are the stream's own.
+Keys beginning with ``m`` are the stream's own. Keys of other kinds, which a newer minor version may write, are left
+alone; what it has added to a ticket's rows is written back (see ``foreign``).
 """
 
 from __future__ import annotations
@@ -12,22 +13,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cxstream.core.event import AnyEvent
+from cxstream.core.foreign import FORMAT, Foreign, check, foreign, known, newer
 from cxstream.core.ticket import Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cxstream.core.timeline import Page
 
-FORMAT: Final = 1
-"""Version of the format; a higher one is not read."""
-
 Rows = list[tuple[bytes, bytes | None]]
 """Keys and values for the changelog; ``None`` deletes."""
-
-
-class NewerFormatError(Exception):
-    """The table was written by a newer version of cxstream."""
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):
@@ -40,6 +35,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     """All page numbers of the ticket lie below; only in the first page."""
     events: list[AnyEvent]
 
+
+_NOTHING: Final[Mapping[bytes, bytes]] = {}
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Record).decode
@@ -55,8 +52,15 @@ def page_key(key: bytes, number: int) -> bytes:
     return key if number == 0 else b"p" + number.to_bytes(4, "big") + key[1:]
 
 
+def owner(key: bytes) -> bytes | None:
+    """Source + NUL + ticket id of the ticket to which a key belongs; ``None`` for what is no ticket's."""
+    if key[:1] == b"t":
+        return key[1:]
+    return key[5:] if key[:1] == b"p" else None
+
+
 def load(key: bytes, stored: Mapping[bytes, bytes], skew: int) -> Ticket | None:
-    """The ticket under ``key``; raises :class:`NewerFormatError`."""
+    """The ticket under ``key``; raises ``FormatError`` for rows of another major version."""
     first = stored.get(key)
     if first is None:
         return None
@@ -72,11 +76,15 @@ def load(key: bytes, stored: Mapping[bytes, bytes], skew: int) -> Ticket | None:
             arrived = max(arrived, record.arrived)
     ticket = Ticket.of(source, ticket_id, skew, pages, announced)
     ticket.arrived = arrived
+    if (
+        ticket.timeline and not pages[0][1]
+    ):  # all events of the first page are of kinds that only a newer version knows
+        ticket.timeline.lead()
     return ticket
 
 
-def changes(key: bytes, ticket: Ticket) -> Rows:
-    """The rows of the pages that have changed since the last call.
+def changes(key: bytes, ticket: Ticket, stored: Mapping[bytes, bytes] = _NOTHING) -> Rows:
+    """The rows of the pages that have changed since the last call; ``stored`` is what they replace.
 
     In an order in which a write that is cut off loses nothing: pages that take over events come before those
     that give them up, the first page, which says how many there may be, in between.
@@ -85,19 +93,36 @@ def changes(key: bytes, ticket: Ticket) -> Rows:
     dirty = timeline.written()
     if len(timeline.pages) == 1 and dirty and not timeline.freed:  # nearly every ticket
         dirty[0].stored = True
-        return [(key, _encode((FORMAT, ticket.arrived, timeline.announced, dirty[0].events)))]
+        old = stored.get(key)
+        if old is None or not newer(old):
+            return [(key, _encode((FORMAT, ticket.arrived, timeline.announced, dirty[0].events)))]
+        kept = foreign([old])
+        return [(key, kept.encode(ticket.arrived, timeline.announced, dirty[0].events, first=True))]
+    others = _foreign(key, [*(page.number for page in dirty), *timeline.freed], stored)
+    if others is not None and all(page.number for page in dirty):
+        dirty += [page for page in timeline.pages if page.number == 0]  # where they are kept
     if len(dirty) > 1:
         dirty.sort(key=_turn)
     rows: Rows = [(page_key(key, number), None) for number in timeline.unused()]
     for page in dirty:
         page.stored = True
         announced = 0 if page.number else timeline.announced
-        record = Record(FORMAT, ticket.arrived, announced, page.events)
-        rows.append((page_key(key, page.number), _encode(record)))
+        if others is None:
+            row = _encode((FORMAT, ticket.arrived, announced, page.events))
+        else:
+            row = others.encode(ticket.arrived, announced, page.events, first=page.number == 0)
+        rows.append((page_key(key, page.number), row))
     if timeline.freed:
         rows += [(page_key(key, number), None) for number in timeline.freed]
         timeline.freed.clear()
     return rows
+
+
+def _foreign(key: bytes, numbers: Iterable[int], stored: Mapping[bytes, bytes]) -> Foreign | None:
+    """What is to be kept of the pages with these numbers and of the first; ``None`` if no newer version wrote them."""
+    keys = dict.fromkeys([key, *(page_key(key, number) for number in numbers)])
+    rows = [row for row in map(stored.get, keys) if row is not None]
+    return foreign(rows) if any(map(newer, rows)) else None
 
 
 def _turn(page: Page) -> int:
@@ -116,16 +141,7 @@ def _read(value: bytes) -> Record:
     try:
         record = _decode(value)
     except msgspec.DecodeError:
-        version = msgspec.msgpack.decode(value)[0]
-        if version == FORMAT:
-            raise
-        raise _newer(version) from None
-    if record.format > FORMAT:
-        raise _newer(record.format)
+        return Record(FORMAT, *known(value))
+    if record.format != FORMAT:
+        check(record.format)
     return record
-
-
-def _newer(version: object) -> NewerFormatError:
-    return NewerFormatError(
-        f"the ticket table has format {version}, this version reads up to {FORMAT}: upgrade"
-    )

@@ -149,11 +149,17 @@ class Timeline:
         del self.pages[index]
         page.dirty = False
         if page.number == 0 and self.pages:
-            heir = self.pages[0]
-            heir.number, page.number = 0, heir.number
-            self._touch(heir)
-        if self.pages:
+            self.lead()
+        elif self.pages:
             self.freed.append(page.number)
+
+    def lead(self) -> None:
+        """Make the earliest page number 0, under which the ticket is found."""
+        heir = self.pages[0]
+        self._highest = max(self._highest, heir.number)
+        self.freed.append(heir.number)
+        heir.number = 0
+        self._touch(heir)
 
     def mend(self, precedes: Callable[[AnyEvent, AnyEvent], bool]) -> None:
         """Index the pages of a long ticket; lay them out anew if a write of several was cut off between them."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiokafka import TopicPartition
 
-from cxstream.core.audit import Case, Doubt, Later, Read, Row, cases, name_of, owner
+from cxstream.core.audit import Case, Doubt, Later, Read, Row, cases, name_of
+from cxstream.core.record import owner
 from cxstream.stream.history import History
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiokafka import TopicPartition
 
+from cxstream.core.foreign import FormatError
 from cxstream.core.ledger import Ledger
 from cxstream.core.record import load
 from cxstream.stream import clock as clocks
@@ -80,12 +81,16 @@ class Recovery:
         ends = {number: partition.writer.end for number, partition in candidates.items() if partition.intact}
         self.parked = candidates  # so that a recovery that is broken off loses nothing
         await asyncio.gather(*(partition.writer.open() for partition in candidates.values()))
-        async with Tail(self._settings, fetch_wait=50) as tail:
+        # What an earlier owner has not committed, compaction will remove: it must not be taken for state, least of all
+        # the marks in it. The events themselves are read again.
+        async with Tail(self._settings, fetch_wait=50, committed=not self._embedded) as tail:
             await self._read(tail, candidates, ends)
             for number, partition in list(candidates.items()):
                 if not hasattr(partition, "ledger"):
                     try:
                         await self._build(partition)
+                    except FormatError:  # nothing may be written, not even by the others
+                        raise
                     except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
                         del candidates[number]
                         self._tell(partition)
@@ -180,6 +185,7 @@ class Recovery:
             del partition.ledger
 
     async def _build(self, partition: Partition) -> None:
+        partition.marks = Marks(partition.stored.get(mark.KEY))
         now, started = self._clock.now(), clocks.wall()
         ledger = Ledger(self._settings.rules, self._tally, partition.stored, now)
         tickets = 0
@@ -188,7 +194,6 @@ class Recovery:
             await asyncio.sleep(0)
         if ledger.newest is not None:
             ledger.advance(self._clock.accept(ledger.newest))
-        partition.marks = Marks(partition.stored.get(mark.KEY))
         partition.ledger = ledger
         self.rebuilt += 1
         log.info(

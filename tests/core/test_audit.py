@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from cxstream.core import record
-from cxstream.core.audit import Case, Doubt, Later, Read, Row, cases, name_of, owner
+from cxstream.core.audit import Case, Doubt, Later, Read, Row, cases, name_of
 from cxstream.core.event import AgentReplied, AnyEvent, Opened, Resolved
+from cxstream.core.record import owner
 from cxstream.core.rules import DAY, HOUR, Rules
 from cxstream.core.ticket import Ticket
 
