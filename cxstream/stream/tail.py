@@ -44,13 +44,15 @@ async def _to_the_end(stopping: Coroutine[Any, Any, None]) -> None:
 class Tail:
     """Reads topics by their names in Kafka; an asynchronous context manager."""
 
-    def __init__(self, settings: Settings, *, fetch_wait: int = 500) -> None:
+    def __init__(self, settings: Settings, *, fetch_wait: int = 500, committed: bool = False) -> None:
+        """With ``committed``, ends are those of what is committed, and records of aborted transactions left out."""
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=list(settings.brokers),
             client_id=f"{settings.app}-tail",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=fetch_wait,
+            isolation_level="read_committed" if committed else "read_uncommitted",
             **client_options(settings.security),
         )
 
