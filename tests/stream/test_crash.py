@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from cxstream.core.ledger import Ledger
+from cxstream.core.tally import Tally
 from cxstream.stream import topics
 from cxstream.stream.tail import Tail
 from cxstream.stream.worker import Worker
@@ -162,3 +164,26 @@ async def test_a_terminated_worker_exits_with_0(kafka, prefix):
         await written(settings)
         process.terminate()
         assert await died(process, 10) == 0
+
+
+async def test_what_a_killed_worker_has_not_committed_is_no_state(kafka, prefix):
+    """Its rows are in the changelog until compaction removes them, and then they must not be missed."""
+    settings, sent = settings_for(kafka.address, prefix), events(800)
+    await topics.create(settings)
+    await publish(settings, sent[:1500])
+    with victim(kafka.address, prefix, "middle", 1) as process:
+        assert await died(process) == -signal.SIGKILL
+    await publish(settings, sent[1500:])
+    async with started(settings) as worker:
+        await settled(worker)
+    left: dict[int, dict[bytes, bytes]] = {number: {} for number in range(4)}
+    async with Tail(settings, committed=True) as tail:
+        ends = await tail.ends(await tail.partitions(settings.changelog_topic))
+        async for tp, rows in tail.read({tp: (0, end) for tp, end in ends.items()}):
+            left[tp.partition].update((row.key, row.value) for row in rows)
+    everything = await records_of(settings, settings.changelog_topic)
+    assert len(everything) > sum(map(len, left.values()))
+    ledgers = [Ledger(settings.rules, Tally(settings.rules), stored, NOW) for stored in left.values()]
+    for ledger in ledgers:
+        list(ledger.rebuild(NOW))
+    assert totals(ledgers) == expected(settings, sent)
