@@ -110,6 +110,7 @@ def chaos(folder: Path, *, events: int, kills: int, seed: int, minutes: float, r
             "audits": run.audits + 1,
             "fenced": fenced,
             "changelog": {"written": written, "left": rows},
+            "longest_stop": max(cluster.stops, default=0.0),
             "load": os.getloadavg()[2],
             "blind": dict(run.blind),
         }

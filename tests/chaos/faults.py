@@ -68,11 +68,10 @@ def terminated(cluster: Cluster, rng: random.Random) -> float:
 
 def frozen(cluster: Cluster, rng: random.Random) -> float:
     """SIGSTOP for longer than the session, so that others take over; then SIGCONT: a zombie, to be fenced."""
-    began = time.monotonic()
     if len(cluster.workers) < 2:
         cluster.start()
-        cluster.until_balanced()
-        began = time.monotonic()
+    cluster.until_balanced()
+    began = time.monotonic()
     zombie = rng.choice(cluster.workers)
     zombie.signal(signal.SIGSTOP)
     others = [worker for worker in cluster.workers if worker is not zombie]
@@ -144,10 +143,10 @@ def storm(cluster: Cluster, rng: random.Random) -> float:
     killed. The frozen one wakes up into a world without a broker, keeps trying, and is there first when the broker
     comes back with its log cut off at an arbitrary place; only then a new worker starts.
     """
-    began = time.monotonic()
     if len(cluster.workers) < 2:
         cluster.start()
-        cluster.until_balanced()
+    cluster.until_balanced()
+    began = time.monotonic()
     zombie, heir = rng.sample(cluster.workers, 2)
     zombie.signal(signal.SIGSTOP)
     time.sleep(SESSION + rng.uniform(0.5, 4.0))  # the heir is on its way
