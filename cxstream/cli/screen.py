@@ -22,6 +22,7 @@ _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
 _NOTHING: Final = "-"
 _WIDE: Final = 132  # columns of a screen on which charts find room
+_BEHIND: Final = 1_000  # events from which on the screen says so, as the page does: less is passing
 _NAMES: Final = 14  # columns of names: the tables stand in line
 _TILES: Final = ("open", "awaiting", "longest", "oldest", "in_progress", "aged", "at_risk", "breached")
 _SPANS: Final = ("longest", "oldest")
@@ -93,7 +94,12 @@ def picture(
     from rich.text import Text
 
     numbers = view.numbers
-    state = ("live", "bold green") if view.complete else ("incomplete", "bold yellow")
+    if not view.complete:
+        state = ("incomplete", "bold yellow")
+    elif view.behind > _BEHIND:
+        state = (f"catching up, {view.behind:,} events behind", "bold yellow")
+    else:
+        state = ("live", "bold green")
     rate = "" if pace is None else f"   {view.applied:,} events, {pace:,.0f}/s"
     head = Text.assemble(
         ("cxstream  ", "bold"), state, f"   {view.scope}{rate}   {numbers['at'][:19]}Z   {where}"

@@ -111,6 +111,15 @@ def test_once_for_people(run, served) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_a_worker_that_catches_up_says_so(run, served, monkeypatch) -> None:
+    worker = busy(Worker(), tickets=40)
+    monkeypatch.setattr(worker, "lag", lambda: {("ticket-opened", 0): 20_000})
+    (url,) = served(worker)
+    done = run("top", "--worker", url, "--once")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith("cxstream  catching up, 20,000 events behind   4 of 4 partitions")
+
+
 def test_a_share_is_told_as_such_and_is_no(run, served) -> None:
     first, _ = halves()
     first.reason = "recovering, 40 %"
