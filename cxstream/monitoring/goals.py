@@ -12,18 +12,22 @@ from cxstream.core.rules import DAY, HOUR
 
 if TYPE_CHECKING:
     from cxstream.core.calendar import Calendar
-    from cxstream.core.policy import Policies
+    from cxstream.core.policy import Policies, Target
 
 MINUTE: Final = HOUR // 60
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A target of a policy: ``amount`` is the time allowed in ms, on the clock of ``calendar``."""
+    """A target of a policy.
+
+    ``span`` is the time allowed in ms as people live through it: on a calendar that closes, the open time that is
+    promised takes as much longer as a week is longer than its hours.
+    """
 
     policy: str
     target: str
-    amount: int
+    span: int
     calendar: str | None = None
     """``None``: the clock never stops."""
 
@@ -61,9 +65,9 @@ class Goals:
     calendars: tuple[Calendar, ...] = ()
     """Those that close at times."""
 
-    def amounts(self, target: str) -> tuple[int, int]:
+    def spans(self, target: str) -> tuple[int, int]:
         """The shortest and the longest time (ms) that any policy allows for ``target``."""
-        found = [goal.amount for goal in self.goals if goal.target == target]
+        found = [goal.span for goal in self.goals if goal.target == target]
         return (min(found), max(found)) if found else _USUAL[target]
 
     def attainment(self, target: str) -> float:
@@ -85,12 +89,7 @@ def goals_of(policies: Policies) -> Goals:
     minimum = next((each for each in policies.minimums if each.metric == "csat_positive"), None)
     return Goals(
         goals=tuple(
-            Goal(
-                policy.name,
-                name,
-                target.amount,
-                None if target.calendar.always_open else target.calendar.name,
-            )
+            _goal(policy.name, name, target)
             for policy in policies.policies
             for _, _, layer in policy.layers()
             for name, target in layer.items()
@@ -103,3 +102,10 @@ def goals_of(policies: Policies) -> Goals:
         else Satisfaction(),
         calendars=tuple(calendar for calendar in policies.calendars if not calendar.always_open),
     )
+
+
+def _goal(policy: str, name: str, target: Target) -> Goal:
+    calendar = target.calendar
+    if calendar.always_open:
+        return Goal(policy, name, target.amount)
+    return Goal(policy, name, target.amount * 7 * DAY // calendar.week, calendar.name)

@@ -60,7 +60,7 @@ def overview(query: Query, goals: Goals) -> Board:
 
 def steps_of(goals: Goals, target: str) -> Steps:
     """Thresholds of a duration: the shortest time that the policy allows anywhere, and the longest."""
-    shortest, longest = goals.amounts(target)
+    shortest, longest = goals.spans(target)
     return Steps(shortest / SECOND, longest / SECOND)
 
 

@@ -48,7 +48,7 @@ def groups(rules: Rules, goals: Goals, places: Places) -> list[dict[str, Any]]:
     query = Query(rules)
     wanted = goals.satisfaction
     window = query.window_near(wanted.window)
-    longest = goals.amounts("resolution")[1] // SECOND
+    longest = goals.spans("resolution")[1] // SECOND
     csat = alert.satisfaction(query, places, minimum=wanted.minimum, window=window, least=wanted.least)
     made = [
         ("cxstream-complete", None, recording.complete(query)),
