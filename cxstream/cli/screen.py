@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _TIMES: Final = ("first_response", "response", "resolution")
-_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_BLOCKS: Final = "▁▂▃▄▅▆▇"  # none as high as the line: bars of two lines would touch
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
 _NOTHING: Final = "-"
 _WIDE: Final = 132  # columns of a screen on which charts find room
@@ -143,12 +143,15 @@ def _tiles(numbers: Json) -> Table:
 
 
 def _windows(numbers: Json, *, charts: bool) -> Table:
+    from rich.text import Text
+
     windows, history = numbers["windows"], numbers["history"] if charts else None
     columns = [*windows] if history is None else [*windows, "last hour", "a week ago"]
     found = _table("", *columns)
 
     def add(name: str, cells: Sequence[str], key: str | None = None) -> None:
-        sparks = [] if history is None else [_spark(history[hour], key) for hour in ("hour", "week_ago")]
+        hours = {} if history is None else {"cyan": history["hour"], "dim": history["week_ago"]}
+        sparks = [Text(_spark(bars, key), style) for style, bars in hours.items()]
         found.add_row(DEFINITIONS[name].title, *cells, *sparks)
 
     for flow in ("opened", "resolved", "reopened"):

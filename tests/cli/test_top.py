@@ -224,6 +224,6 @@ def test_durations_of_tables_have_one_unit(seconds, text) -> None:
 
 def test_sparks() -> None:
     bars = [{"x": value} for value in (0, 1, 4, None, 8)]
-    assert screen._spark(bars, "x") == "▁▂▅ █"
+    assert screen._spark(bars, "x") == "▁▂▄ ▇"
     assert screen._spark([{"x": 0}, {"x": None}], "x") == "▁ "
     assert screen._spark(None, "x") == ""
