@@ -71,6 +71,10 @@ def differences(shown: Numbers, expected: Numbers) -> Iterator[Difference]:
             yield Difference(name, a, b)
 
 
+def _instant(name: str) -> bool:
+    return name.rpartition(".")[2].startswith(_OLDEST)
+
+
 def _walk(told: Mapping[str, Any], path: str, found: Numbers) -> None:
     for name, value in told.items():
         if name in _DERIVED:

@@ -87,7 +87,8 @@ class Evidence:
         async for tp, records in tail.read({tp: (0, end) for tp, end in ends.items()}):
             for record in records:
                 ticket = owner(record.key)
-                if ticket is not None:
+                forgotten_since = record.value is None and record.timestamp >= self.doubt.wall
+                if ticket is not None and not forgotten_since:
                     put(Row(ticket, record.key, record.value, tp.partition))
         later = History(self._settings, tail)
         beyond = await tail.ends(self._marks)

@@ -184,6 +184,35 @@ async def test_forgotten_tickets_are_not_expected(kafka, prefix, monkeypatch):
         assert any("1 forgotten ticket" in line for line in found.lines())
 
 
+async def test_a_ticket_that_is_forgotten_meanwhile_is_expected(kafka, prefix, monkeypatch):
+    settings = settings_for(kafka.address, prefix, windows="1s/1s", ticket_retention="1s")
+    done = [event(topic, "done", NOW) for topic in ("ticket-opened", "ticket-resolved")]
+    async with served(settings) as (worker, url):
+        await publish(settings, done)
+        await settled(worker)
+        written = worker.wall()
+        await publish(settings, [event("ticket-opened", "open", NOW + DAY)])  # moves the clock
+        await settled(worker)
+        await until(lambda: worker.wall() > written + 1_000)
+        ask = peers.ask
+
+        async def ask_then_forget(*args):
+            group = await ask(*args)
+            assert sum(ledger.forget(worker.wall() + DAY) for ledger in worker.ledgers().values()) == 1
+            for partition in worker._owned.values():
+                await partition.flush()
+            return group
+
+        monkeypatch.setattr(peers, "ask", ask_then_forget)
+        found = await audited(settings, url)
+        assert not found.differences
+        assert (found.tickets, found.forgotten) == (2, 0)
+        monkeypatch.setattr(peers, "ask", ask)
+        found = await audited(settings, url)
+        assert not found.differences
+        assert (found.tickets, found.forgotten) == (1, 1)
+
+
 async def test_a_missing_topic_is_told(kafka, prefix):
     settings = settings_for(kafka.address, prefix)
     async with served(settings) as (_, url):

@@ -49,7 +49,18 @@ def test_a_projection_equals_the_sum_of_ledgers(seed, parts):
 def test_every_kind_of_number_is_compared():
     expected, shown = told(1, 1)
     rng = random.Random(7)
-    kinds = ("count", "sum_ms", "points", "oldest", "positive", "in_progress", "opened", "orphan", "+Inf")
+    kinds = (
+        "count",
+        "sum_ms",
+        "points",
+        "oldest",
+        "oldest_awaiting",
+        "positive",
+        "in_progress",
+        "opened",
+        "orphan",
+        "+Inf",
+    )
     for kind in kinds:
         name = rng.choice([name for name in expected if name.endswith(f".{kind}")])
         (difference,) = differences({**shown, name: shown[name] + 1}, expected)
@@ -64,6 +75,19 @@ def test_what_is_not_there_is_nothing():
 def test_the_oldest_of_all_is_the_oldest():
     name = "backlog{team=a}.oldest"
     assert added([{name: 5, "n": 1}, {"n": 2}, {name: 3}]) == {name: 3, "n": 3}
+
+
+def test_items_of_a_list_are_known_by_their_labels_alone():
+    row = {"labels": {"team": "a"}, "oldest": "2026-03-02T10:00:00Z", "oldest_awaiting": None, "open": 1}
+    other = {**row, "oldest_awaiting": "2026-03-02T11:00:00Z", "policy": "gold"}
+    found = numbers({"backlog": [row], "sla": [other]}, ["backlog", "sla"])
+    assert found == {
+        "backlog{team=a}.oldest": NOW,
+        "backlog{team=a}.open": 1,
+        "sla{team=a,policy=gold}.oldest": NOW,
+        "sla{team=a,policy=gold}.oldest_awaiting": NOW + 3_600_000,
+        "sla{team=a,policy=gold}.open": 1,
+    }
 
 
 def test_numbers_are_told_as_people_read_them():
