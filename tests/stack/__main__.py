@@ -33,6 +33,8 @@ def main() -> int:
         signal.signal(number, lambda *_: ended.set())
     policy = DEPLOY / "sla-policy.yml"
     settings = {"SLA_POLICY": str(policy)} if policy.exists() else {}
+    # Any worker's page shows the sum of all.
+    settings["PEERS"] = ",".join(f"http://127.0.0.1:{port}" for port in PORTS["workers"])
     with tempfile.TemporaryDirectory(prefix="cxstream-stack-") as folder:
         try:
             with Stack(Path(folder), **settings) as stack, Receiver() as receiver:
