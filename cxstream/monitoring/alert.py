@@ -78,7 +78,7 @@ def clocks(query: Query, places: Places) -> list[Rule]:
             severity="warning",
             component="sla",
             summary="{{ $labels.team }}: open tickets are past their {{ $labels.target }} deadline",
-            description="{{ $value }} clocks of policy {{ $labels.policy }} are past their deadline and still run."
+            description="Clocks of policy {{ $labels.policy }} that run past their deadline: {{ $value }}."
             " Answer or resolve these tickets first.",
             links={"tickets_url": places.list_of("breached"), **board},
         ),
@@ -91,7 +91,7 @@ def clocks(query: Query, places: Places) -> list[Rule]:
             severity="info",
             component="sla",
             summary="{{ $labels.team }}: tickets are about to miss their {{ $labels.target }} deadline",
-            description="{{ $value }} clocks of policy {{ $labels.policy }} have passed their first warning."
+            description="Clocks of policy {{ $labels.policy }} that have passed their first warning: {{ $value }}."
             " Who answers now still keeps the promise.",
             links={"tickets_url": places.list_of("at_risk"), **board},
         ),
@@ -191,7 +191,7 @@ def workers(query: Query, places: Places) -> list[Rule]:
         (
             "CxPartitionsSetAside", f"{query.total('cxstream_partitions_set_aside')} > 0", "critical", "1m",
             "Partitions cannot be used and were set aside",
-            "{{ $value }} are counted nowhere until somebody helps: /readyz of their worker says which and why.",
+            "Counted nowhere until somebody helps: {{ $value }}. /readyz of their worker says which and why.",
         ),
         (
             "CxWorkerDown", f"{query.series('up', job=JOB)} == 0", "warning", "1m",
