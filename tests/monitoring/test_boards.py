@@ -193,3 +193,10 @@ def test_the_committed_boards_are_the_generated_ones():
     assert {path.name: path.read_text() for path in FOLDER.glob("*.json")} == documents(Rules(), goals), (
         "run CXSTREAM_SLA_POLICY=deploy/sla-policy.yml cxstream dashboards"
     )
+
+
+def test_the_documentation_names_every_board_and_every_recorded_number():
+    text = (FOLDER.parents[3] / "docs" / "monitoring.md").read_text()
+    assert [board["uid"] for board in BOARDS.values() if f"`{board['uid']}`" not in text] == []
+    stems = {re.sub(r"(ratio_rate|increase)\d+\w$", r"\1…", name) for name in RECORDED}
+    assert [stem for stem in stems if f"`{stem}`" not in text] == []
