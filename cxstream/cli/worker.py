@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,6 +52,9 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     from cxstream.cli.failure import no
     from cxstream.stream.worker import WorkerFailedError
 
+    # A ticket is some ten small objects, and none of them are in cycles: at Python's thresholds (700, 10, 10) a tenth
+    # of the time of a worker goes into looking for those.
+    gc.set_threshold(20_000, 20, 50)
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):  # not made for Windows
         from uvloop import new_event_loop as factory

@@ -6,7 +6,7 @@ is first made, if its moment is recent (``Rules.live_lag``): history and backfil
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -56,6 +56,17 @@ class Histogram:
         """Count a value."""
         self.counts[bisect_left(self.bounds, value)] += times
         self.total += value * times
+
+    def observe_all(self, values: list[int]) -> None:
+        """Count many values, which get sorted: the bounds are looked up in them, not they in the bounds."""
+        values.sort()
+        below = 0
+        for index, bound in enumerate(self.bounds):
+            within = bisect_right(values, bound)
+            self.counts[index] += within - below
+            below = within
+        self.counts[-1] += len(values) - below
+        self.total += sum(values)
 
 
 class Tally:
@@ -127,9 +138,9 @@ class Tally:
                 self._answers[name, CATEGORIES[name][category], group] += 1
         self._gathered.clear()
 
-    def delayed(self, topic: str, delay: int) -> None:
-        """Count the delay of an event, ms; a time ahead of ours counts as none."""
+    def delayed(self, topic: str, delays: Iterable[int]) -> None:
+        """Count the delays of events, ms; a time ahead of ours counts as none."""
         histogram = self.delays.get(topic)
         if histogram is None:
             histogram = self.delays[topic] = Histogram(DELAY_BOUNDS)
-        histogram.observe(max(delay, 0))
+        histogram.observe_all([max(delay, 0) for delay in delays])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from aiokafka import ConsumerRecord
 
-    from cxstream.core.tally import Tally
+    from cxstream.core.tally import Result, Tally
     from cxstream.settings import Settings
     from cxstream.stream.clock import Clock
     from cxstream.stream.delivery import App, Consumer
@@ -48,12 +49,14 @@ class Intake:
         self._clock.now()
         latest = now + self._max_future
         accept, tally, ledger = self._clock.accept, self._tally, partition.ledger
-        results, newest, home = tally.results, tally.newest, self._home
+        newest, home = tally.newest, self._home
         if len(home) > _KEYS:
             home.clear()
         name = records[0].topic
         mark = partition.marks.offsets.get(name, -1)
         highest = partition.times.get(topic)
+        results: list[Result] = []
+        delays: list[int] = []
         for record in records:
             offset = record.offset
             if offset <= mark:
@@ -73,9 +76,8 @@ class Intake:
                 continue
             source, event = message.source, message.event
             at = event.at
-            result = ledger.apply(source, message.ticket_id, event, now=accept(at), arrived=now)
-            results[topic, result] += 1
-            tally.delayed(topic, now - at)
+            results.append(ledger.apply(source, message.ticket_id, event, now=accept(at), arrived=now))
+            delays.append(now - at)
             if at > newest.get(source, at - 1):
                 newest[source] = at
             if highest is None or at > highest:
@@ -86,6 +88,9 @@ class Intake:
             if where != record.partition:
                 tally.misplaced[topic] += 1
         partition.marks.offsets[name] = mark
+        for result, count in Counter(results).items():
+            tally.results[topic, result] += count
+        tally.delayed(topic, delays)
         if highest is not None:
             partition.times[topic] = highest
 

@@ -96,7 +96,7 @@ class Worker:
         result = self.owned[partition].apply(source, str(ticket), event, now=self.clock, arrived=self.clock)
         self.tally.results[event.topic, result] += 1
         self.tally.newest[source] = max(event.at, self.tally.newest.get(source, event.at))
-        self.tally.delayed(event.topic, self.clock - event.at)
+        self.tally.delayed(event.topic, [self.clock - event.at])
         offsets = self.applied.setdefault(event.topic, {})
         offsets[partition] = offsets.get(partition, -1) + 1
         return result
