@@ -7,12 +7,14 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Final
 
+from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     IllegalSaslStateError,
     KafkaConnectionError,
+    KafkaError,
     KafkaTimeoutError,
     NodeNotReadyError,
     RequestTimedOutError,
@@ -22,7 +24,7 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
-from cxstream.stream.security import tls_context
+from cxstream.stream.security import client_options
 
 if TYPE_CHECKING:
     from cxstream.settings import Settings
@@ -85,29 +87,40 @@ def _right(settings: Settings, error: BaseException) -> str | None:
 
 async def _connection(settings: Settings) -> str:
     """Try for ourselves: the client library keeps the cause to its log."""
-    try:
-        context = tls_context(settings.security) if settings.security.tls else None
-    except (OSError, ssl.SSLError) as error:
-        return f"cannot be reached by TLS: {error}: correct CXSTREAM_SSL_CAFILE, _CERTFILE or _KEYFILE"
     host, _, port = settings.brokers[0].rpartition(":")
     try:
         async with asyncio.timeout(_CONNECT):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
-            writer.close()
-    except ssl.SSLCertVerificationError as error:
-        return f"shows a certificate that is not trusted: {error.verify_message}: correct CXSTREAM_SSL_CAFILE"
-    except ssl.SSLError as error:
-        what = error.reason or error.strerror or "handshake failed"
-        return f"does not speak TLS as wanted: {what}: correct CXSTREAM_SECURITY_PROTOCOL or CXSTREAM_SSL_…"
-    except socket.gaierror as error:
-        return f"is no known host: {error.strerror}: correct CXSTREAM_BROKERS"
-    except TimeoutError:
-        return "does not answer: start it, or correct CXSTREAM_BROKERS"
-    except OSError as error:
-        if context is not None and not isinstance(error, ConnectionRefusedError):
-            return "breaks the TLS handshake off: correct CXSTREAM_SECURITY_PROTOCOL or the port in CXSTREAM_BROKERS"
-        return f"refuses connections ({type(error).__name__}): start it, or correct CXSTREAM_BROKERS"
-    return (
-        "takes connections but does not answer: wait until it has started, or correct CXSTREAM_SECURITY_PROTOCOL"
-        " (and the client's certificate)"
-    )
+            options = client_options(settings.security)
+            connection = await create_conn(host.strip("[]"), int(port), **options)
+            connection.close()
+    except (KafkaError, OSError) as error:
+        if isinstance(error, _STRANGER):
+            return refused(settings, error)
+        return _broken(error, tls=settings.security.tls)
+    return "did not answer in time, but does by now"
+
+
+def _broken(error: Exception, *, tls: bool) -> str:
+    """Return what a connection fails of; the most special errors first, since most are kinds of ``OSError``."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"shows a certificate that is not trusted: {error.verify_message}: correct CXSTREAM_SSL_CAFILE"
+        case ssl.SSLError():
+            what = error.reason or error.strerror or "handshake failed"
+            return (
+                f"does not speak TLS as wanted: {what}: correct CXSTREAM_SECURITY_PROTOCOL or CXSTREAM_SSL_…"
+            )
+        case socket.gaierror():
+            return f"is no known host: {error.strerror}: correct CXSTREAM_BROKERS"
+        case TimeoutError():
+            return "does not answer: start it, or correct CXSTREAM_BROKERS or CXSTREAM_SECURITY_PROTOCOL"
+        case ConnectionRefusedError():
+            return "refuses connections: start it, or correct CXSTREAM_BROKERS"
+        case OSError() if tls:
+            return "breaks the TLS handshake off: correct CXSTREAM_SECURITY_PROTOCOL or CXSTREAM_BROKERS"
+        case OSError():
+            why = error.strerror or type(error).__name__
+            return f"cannot be reached ({why}): start it, or correct CXSTREAM_BROKERS"
+        case _:
+            remedy = "wait until it has started, or correct CXSTREAM_SECURITY_PROTOCOL (and the client's certificate)"
+            return f"takes connections and breaks them off: {remedy}"
