@@ -250,7 +250,7 @@ async def test_incomplete_numbers_never_replace_complete_ones(page, site, worker
     worker.reason = "partition 0 is not assigned"
     await expect(page.locator("#status")).to_have_text("incomplete")
     await expect(page.locator("#notice")).to_have_text(
-        "this worker holds 3 of 4 partitions; partition 0 is not assigned."
+        "This worker holds 3 of 4 partitions; partition 0 is not assigned."
         " Shown: the last complete numbers, of 2 Mar 2026, 13:00:00."
     )
     await expect(page.locator("#numbers")).to_have_class("stale")

@@ -7,7 +7,7 @@ const PERIOD = 1000; // ms between an answer and the next question: the server a
 const PATIENCE = 8000; // ms until a request counts as failed
 const BACKLOG = 1000; // events behind from which on the page says so: less is passing
 const DUE_EVERY = 5; // rounds between two looks at single tickets
-const MOST_DUE = 5;
+const MOST_DUE = 7;
 
 const asked = new URLSearchParams(location.search);
 const state = { board: null, whole: false, choice: asked.get("window"), defined: false, due: 0, closed: false };
@@ -63,7 +63,7 @@ function take(board) {
   }
   const workers = board.workers === 1 ? "1 worker" : `${count(board.workers)} workers`;
   byId("scope").textContent = `${count(board.held)} of ${count(board.partitions)} partitions, ${workers}`;
-  if (!board.complete) status("incomplete", "incomplete", `${board.reason}.${last() || " The numbers are a share of the whole."}`);
+  if (!board.complete) status("incomplete", "incomplete", `${board.reason[0].toUpperCase()}${board.reason.slice(1)}.${last() || " The numbers are a share of the whole."}`);
   else if (board.behind > BACKLOG) status("behind", "catching up", `${count(board.behind)} events are still to be counted.`);
   else status("live", "live", "");
 }
