@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-_SHELF: Final = 50_000
-"""Entries that are meant to stand on one shelf: some 40 MB when they are worked on."""
+_SHELF: Final = 25_000
+"""Entries that are meant to stand on one shelf: some 20 MB when they are worked on."""
 _MOST: Final = 4_096
-_BUFFERS: Final = 64 << 20
+_BUFFERS: Final = 16 << 20
 """Bytes of all shelves that wait in memory to be written."""
 _LEAST: Final = 16 << 10
 """Bytes of one shelf below which writing costs more than it frees."""
