@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from cxstream.core.fleet import together
-from cxstream.metrics.samples import SOURCES, not_yet
+from cxstream.metrics.samples import SOURCES
 from tests.stack import Stack
 from tests.stack.panels import BOARDS, evaluate, filled, table
 from tests.stack.receiver import Receiver, text
 
 ROOT = Path(__file__).parents[1]
-MISSING = [name for name, source in SOURCES.items() if source is not_yet]
+MISSING = [name for name, source in SOURCES.items() if getattr(source, "__name__", "") == "not_yet"]
 POLICY = str(ROOT / "deploy" / "sla-policy.yml")
 pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(420)]
 

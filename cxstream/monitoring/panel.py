@@ -99,10 +99,13 @@ def _asking(
 ) -> Panel:
     for ref, ask in zip("ABCDEFGHIJ", asks, strict=False):
         panel = panel.with_target(_target(ask, ref, instant=instant, form=form))
-        if ask.unit:
-            panel = panel.override_by_name(
-                ask.legend, [model.DynamicConfigValue(id_val="unit", value=ask.unit)]
-            )
+        if ask.unit:  # what has another unit is no better or worse by the same thresholds
+            plain = {"mode": "fixed", "fixedColor": PLAIN}
+            changes = [
+                model.DynamicConfigValue(id_val="unit", value=ask.unit),
+                model.DynamicConfigValue(id_val="color", value=plain),
+            ]
+            panel = panel.override_by_name(ask.legend, changes)
     return panel
 
 

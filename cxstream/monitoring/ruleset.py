@@ -51,7 +51,8 @@ def groups(rules: Rules, goals: Goals, places: Places) -> list[dict[str, Any]]:
     longest = goals.spans("resolution")[1] // SECOND
     csat = alert.satisfaction(query, places, minimum=wanted.minimum, window=window, least=wanted.least)
     made = [
-        ("cxstream-complete", None, recording.complete(query)),
+        # As often as workers are scraped: until it is evaluated, boards show sums without a partition just lost.
+        ("cxstream-complete", "5s", recording.complete(query)),
         ("cxstream-sla-windows", None, recording.windows_of_ladder(query)),
         # A range of 30 days is dear; every 2 minutes keeps the series unbroken within the look-back of 5.
         ("cxstream-sla-budget", "2m", recording.budget(query)),

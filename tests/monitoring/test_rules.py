@@ -162,6 +162,12 @@ def test_rules_ask_only_what_there_is():
                 assert {label for label, _, _ in matchers} <= {*METRICS[base].label_names(Rules()), "le"}
 
 
+def test_what_hides_incomplete_numbers_is_evaluated_with_every_scrape():
+    scrape = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())["global"]
+    (group,) = [group for group in made() if group["name"] == "cxstream-complete"]
+    assert group["interval"] == scrape["scrape_interval"]
+
+
 def test_an_alert_has_an_owner_a_text_and_a_section_of_the_runbook():
     sections = re.findall(r"^## (Cx\w+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
     assert sections == list(dict.fromkeys(rule["alert"] for rule in ALERTS))
