@@ -39,7 +39,7 @@ def register(program: typer.Typer) -> None:
 
 def audit(
     workers: Annotated[
-        list[str] | None, typer.Argument(metavar="[URL]...", help="Further workers.", show_default=False)
+        list[str] | None, typer.Argument(metavar="URL", help="Further workers.", show_default=False)
     ] = None,
     worker: Annotated[
         list[str] | None,

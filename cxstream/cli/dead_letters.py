@@ -131,7 +131,7 @@ def show(
 
 def replay(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Only these.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ID", help="Only these.", show_default=False)
     ] = None,
     reason: Reason = None,
     topic: Topic = None,
