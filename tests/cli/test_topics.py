@@ -119,7 +119,13 @@ def test_check_warns_of_too_many_series(run, broker, monkeypatch) -> None:
 def test_check_warns_of_a_policy_without_its_topics(run, broker, monkeypatch, tmp_path) -> None:
     broker(OK)
     policy = tmp_path / "sla.yml"
-    policy.write_text("version: 1\n", encoding="utf-8")
+    policy.write_text(
+        "version: 1\n"
+        "calendars: {always: {timezone: UTC, always_open: true}}\n"
+        "defaults: {calendar: always}\n"
+        "policies: [{name: all, when: {}, targets: {first_reply: {target: 1h}}}]\n",
+        encoding="utf-8",
+    )
     monkeypatch.setenv("CXSTREAM_SLA_POLICY", str(policy))
     monkeypatch.setenv("CXSTREAM_TEAMS", "billing")
     assert "customer-replied, ticket-updated" in run("check").stderr
