@@ -82,4 +82,4 @@ class Status:
         from cxstream.core.fleet import together
         from cxstream.metrics.share import share
 
-        return View.of(together([await share(self._worker, None, bars=True)]))
+        return View.of(together([await share(self._worker, None, "demo", bars=True)]))

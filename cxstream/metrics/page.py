@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from hashlib import sha256
 from importlib.resources import files
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -47,7 +48,8 @@ class Page:
         self._observed = observed
         self._scrapes = Scrapes(observed, options)
         self._peers = Peers(options.peers, options.http_address[1])
-        self._rounds = Rounds(observed, self._peers)
+        self._name = token_hex(4)
+        self._rounds = Rounds(observed, self._peers, self._name)
         self._boards = Boards(self._rounds, options)
 
     async def close(self, _: web.Application) -> None:
@@ -102,7 +104,7 @@ class Page:
 
     async def _answer(self, query: Query) -> Json:
         if not query.fleet:
-            return await share(self._observed, query.now, bars=query.history)
+            return await share(self._observed, query.now, self._name, bars=query.history)
         whole = await (self._rounds.latest() if query.now is None else self._rounds.at(query.now))
         return whole if query.history else {key: whole[key] for key in whole if key != "history"}
 

@@ -24,9 +24,10 @@ _FRESH: Final = 1.0  # seconds
 class Rounds:
     """The fleet, as one snapshot."""
 
-    def __init__(self, observed: Observed, peers: Peers) -> None:
+    def __init__(self, observed: Observed, peers: Peers, name: str) -> None:
         self._observed = observed
         self._peers = peers
+        self._name = name
         self._began = 0.0
         self._current: asyncio.Task[Json] | None = None
         self._clock = 0
@@ -53,7 +54,7 @@ class Rounds:
         return await self._ask(self._observed.now() or self._clock or None)
 
     async def _ask(self, now: int | None) -> Json:
-        own = await share(self._observed, now, bars=True)
+        own = await share(self._observed, now, self._name, bars=True)
         answers = await self._peers.ask(now, known=[own], bars=True)
         snapshots = [own, *answers.snapshots]
         self._clock = max(one["clock"] for one in snapshots)

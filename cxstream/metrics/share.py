@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from secrets import token_hex
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cxstream.core.history import history
 from cxstream.core.snapshot import snapshot
@@ -18,12 +17,11 @@ if TYPE_CHECKING:
     from cxstream.metrics.frozen import Partition
     from cxstream.metrics.observed import Observed
 
-NAME: Final = token_hex(4)
-"""This process among the workers: whoever adds workers up sees by it that two addresses are one worker."""
 
-
-async def share(observed: Observed, now: int | None, *, bars: bool = False) -> Json:
+async def share(observed: Observed, now: int | None, name: str, *, bars: bool = False) -> Json:
     """The snapshot of the partitions that ``observed`` owns, as of ``now`` (ms; ``None`` = its clock).
+
+    By ``name`` whoever adds workers up sees that two addresses are one worker.
 
     Raises ``ValueError`` or ``OverflowError`` if ``now`` is too long ago.
     """
@@ -38,7 +36,7 @@ async def share(observed: Observed, now: int | None, *, bars: bool = False) -> J
         "offsets": _offsets(observed.topics, partitions),
         "behind": sum(observed.lag().values()),
         "clock": observed.now(),
-        "worker": NAME,
+        "worker": name,
         "fingerprint": observed.fingerprint,
     }
 

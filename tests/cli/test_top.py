@@ -11,11 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from cxstream.cli import screen, top
 from cxstream.metrics import application, serve
-from cxstream.metrics import share as own
 from cxstream.metrics.wallboard import wallboard
 from tests.metrics.observed import NOON, Options, Worker, busy
 
@@ -35,28 +33,18 @@ def elsewhere() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture
-def served(monkeypatch) -> Iterator[Serve]:
+def served() -> Iterator[Serve]:
     """Serve workers; their addresses."""
     runners = []
     with elsewhere() as loop:
 
-        async def start(worker: Worker, name: str) -> str:
-            @web.middleware
-            async def named(request: web.Request, handler: Any) -> Any:
-                monkeypatch.setattr(own, "NAME", name)  # one process, several workers
-                return await handler(request)
-
-            app = application(worker, Options())
-            app.middlewares.append(named)
-            runner, port = await serve(app, "127.0.0.1", 0)
+        async def start(worker: Worker) -> str:
+            runner, port = await serve(application(worker, Options()), "127.0.0.1", 0)
             runners.append(runner)
             return f"http://127.0.0.1:{port}"
 
         def begin(*workers: Worker) -> list[str]:
-            return [
-                asyncio.run_coroutine_threadsafe(start(worker, str(number)), loop).result(10)
-                for number, worker in enumerate(workers)
-            ]
+            return [asyncio.run_coroutine_threadsafe(start(worker), loop).result(10) for worker in workers]
 
         yield begin
         for runner in runners:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import uuid
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -12,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from cxstream.core.snapshot import snapshot
 from cxstream.metrics import application, peers, rounds, serve
-from cxstream.metrics import share as own
+from cxstream.metrics.share import share
 
 from .observed import NOON, Options, Worker, busy
 
@@ -20,10 +19,9 @@ from .observed import NOON, Options, Worker, busy
 class Fleet:
     """Workers that share what one would hold alone, each served on a port of its own."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self):
         self.whole = busy(Worker(), tickets=80)
         self.workers, self.runners, self.urls = [], [], []
-        self.monkeypatch = monkeypatch
         self.asked = 0
 
     def hold(self, *numbers):
@@ -43,15 +41,13 @@ class Fleet:
         told = tuple(self.urls) if peers is None else peers
         for worker, port in zip(self.workers, ports, strict=True):
             app = application(worker, Options(peers=told, http_address=("127.0.0.1", port)))
-            app.middlewares.append(self._named(uuid.uuid4().hex[:8]))
+            app.middlewares.append(self._counted)
             self.runners.append((await serve(app, "127.0.0.1", port))[0])
 
-    def _named(self, name):
-        """In one process all workers would have one name."""
-
+    @property
+    def _counted(self):
         @web.middleware
         async def middleware(request, handler):
-            self.monkeypatch.setattr(own, "NAME", name)
             self.asked += request.path == "/api/snapshot"
             return await handler(request)
 
@@ -64,7 +60,8 @@ class Fleet:
 
 @pytest.fixture
 async def fleet(monkeypatch):
-    made = Fleet(monkeypatch)
+    monkeypatch.setattr(peers, "_PATIENCE", 30.0)  # a busy machine is no dead worker
+    made = Fleet()
     yield made
     await made.stop()
 
@@ -281,10 +278,10 @@ async def test_workers_of_another_version_do_not_add_up(fleet):
     fleet.hold(2, 3)
 
     async def handle(request):
-        told = await own.share(fleet.workers[1], int(request.query["now"]))
+        told = await share(fleet.workers[1], int(request.query["now"]), "another")
         for window in told["windows"].values():
             del window["response"]["buckets"]["30.0"]
-        return web.json_response({**told, "worker": "another"})
+        return web.json_response(told)
 
     async with pretending(handle) as url:
         await fleet.listen(peers=(url,))
