@@ -1,6 +1,6 @@
 # Everything a developer runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo stack test test-deep check format kafka bench screenshots clean
+.PHONY: help install lock demo stack test test-deep chaos check format kafka bench screenshots clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -43,6 +43,9 @@ test: install ## all tests; those with a real Kafka too where Java 17 and Maven 
 
 test-deep: install ## the same with 100 times as many random examples
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 3600 $(ARGS)
+
+chaos: install ## half an hour of faults under load, then every number compared (docs/guarantees.md)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 check: install ## lint, format, types, and the generated files against their sources
 	$(BIN)/ruff check .
