@@ -1,4 +1,4 @@
-"""The short version of `make chaos`, for every change: one of each kind that takes seconds, and the audit at the end."""
+"""The short version of `make chaos`, for every change: a fault of each kind that takes seconds, then the audit."""
 
 import random
 import time
