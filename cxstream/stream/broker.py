@@ -76,8 +76,12 @@ class Broker:
                     self.answers(what)
                     return answer
                 await asyncio.sleep(next(waits))
-        finally:
-            self._troubles.pop(what, None)  # whatever ended it, nobody waits for it any more
+        except asyncio.CancelledError:
+            self._troubles.pop(what, None)  # nobody waits for it any more
+            raise
+        except Exception:
+            self.answers(what)  # though not with what was hoped for
+            raise
 
     async def topics(self, tell: Callable[[str], None], *, embedded: bool) -> int:
         """Return the number of partitions, once all topics of events are there."""
