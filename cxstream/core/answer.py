@@ -15,6 +15,7 @@ from cxstream.core.pane import (
     BOUNDS,
     CATEGORIES,
     FIRST_RESPONSE,
+    FIRST_RESPONSE_BUSINESS,
     FLOWS,
     MEASURES,
     POINT,
@@ -96,7 +97,7 @@ def exact(measurements: Iterable[Measurement]) -> Json:
             flows[what] += 1
         elif what < ANSWER:
             taken[what - FIRST_RESPONSE].append(value)
-        else:
+        elif what < FIRST_RESPONSE_BUSINESS:
             index, category = divmod(what - ANSWER, 3)
             categories[index][category] += 1
             points[index] += value

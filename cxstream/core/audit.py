@@ -191,7 +191,7 @@ class Case:
         if not events:
             return None
         pages = [(0, sorted(events.values(), key=order))]
-        return Ticket.of(self.source, self.ticket_id, rules.max_skew, pages)
+        return Ticket.of(self.source, self.ticket_id, rules.max_skew, pages, policies=rules.policies)
 
 
 def identity(event: AnyEvent) -> Identity:

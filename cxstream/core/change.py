@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from cxstream.core.cycle import OUTCOMES
 from cxstream.core.frame import NONE, Labels
 
 if TYPE_CHECKING:
+    from cxstream.core.cycle import Transition
     from cxstream.core.measure import Measurement
 
 NO_EVENTS, UNKNOWN, AWAITING, IN_PROGRESS, RESOLVED_NOW, VOID = range(6)
@@ -42,6 +44,21 @@ class Change(msgspec.Struct, gc=False):
     fresh: list[Measurement]
     copies: bool = False
     """The event took the place of a copy of it."""
+    transitions: list[Transition] = []
+    """Of SLA clocks, those that are new."""
+    disproved: list[Transition] = []
+    """Outcomes of SLA clocks that are none any more."""
+
+
+def compared(old: list[Transition], new: list[Transition]) -> tuple[list[Transition], list[Transition]]:
+    """The transitions that are only in ``new``, and the outcomes that are only in ``old``; by what they say."""
+    if not old:
+        return new, []
+    before, after = {each.key for each in old}, {each.key for each in new}
+    return (
+        [each for each in new if each.key not in before],
+        [each for each in old if each.kind in OUTCOMES and each.key not in after],
+    )
 
 
 def difference(old: list[Measurement], new: list[Measurement]) -> tuple[list[Measurement], list[Measurement]]:

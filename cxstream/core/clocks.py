@@ -107,6 +107,7 @@ class Clocks(msgspec.Struct, gc=False):
             self.rematch(self.traits, change, history, out)
         self._hand_off(handoffs, upto, out)
         self._fire(before, out)
+        self.settle()
 
     def upcoming(self, handoffs: Sequence[int], history: PolicyHistory) -> int | None:
         """The next instant at which time would act, if no event comes before."""
@@ -123,15 +124,15 @@ class Clocks(msgspec.Struct, gc=False):
         return min((at for at in found if at is not None), default=None)
 
     def _fire(self, before: int, out: Out) -> None:
-        if self.next is None or self.next >= before:
-            return
         labels, start = self.traits.labels, len(out)
         for kind, cycle in self.running.items():
+            if cycle.next is None or cycle.next >= before:
+                continue
             for later, transition in cycle.fire(before, labels):
                 self.running[kind] = later
                 out.append(transition)
-        out[start:] = sorted(out[start:], key=_when)
-        self._settle()
+        if len(out) > start + 1:
+            out[start:] = sorted(out[start:], key=_when)
 
     def _hand_off(self, handoffs: Sequence[int], upto: int, out: Out) -> None:
         """A hand-off to a human starts the first reply's clock anew, unless it is too late for that."""
@@ -251,7 +252,6 @@ class Clocks(msgspec.Struct, gc=False):
     def _put(self, kind: int, cycle: Cycle, transition: int, at: int, out: Out) -> None:
         self.running[kind] = cycle
         out.append(cycle.transition(transition, at, self.traits.labels))
-        self._settle()
 
     def _end(self, kind: int, transition: int, at: int, out: Out, *, by_resolution: bool = False) -> None:
         """Stop a cycle; one that has been breached is met late."""
@@ -262,9 +262,9 @@ class Clocks(msgspec.Struct, gc=False):
         out.append(ended)
         if kind in _UNTIL_RESOLVED or kind == FIRST_RESOLUTION:
             self.kept[kind] = (ended.used, ended.passed)
-        self._settle()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Find the next timer, once all that happens at an instant has happened."""
         self.next = min(
             (cycle.next for cycle in self.running.values() if cycle.next is not None), default=None
         )

@@ -111,7 +111,10 @@ class Cycle(msgspec.Struct, frozen=True, gc=False):
         target = self.target
         due = self._reached(target.amount)
         upcoming = self._reached(target.steps[self.step]) if self.step < len(target.steps) else due
-        return msgspec.structs.replace(self, due=due, next=upcoming)
+        return Cycle(
+            target, self.number, self.started, self.used, self.passed, self.mark, self.running, self.step,
+            False, due, upcoming,
+        )  # fmt: skip
 
     def _reached(self, amount: int) -> int | None:
         """The earliest instant, not before ``mark``, where so much has elapsed."""
@@ -159,19 +162,9 @@ def begin(
     target: Target, number: int, at: int, *, used: int = 0, passed: int = 0, paused: bool = False
 ) -> Cycle:
     """A cycle that starts at ``at`` with what earlier ones have used; without time left it is breached at once."""
-    breached = used >= target.amount
-    return Cycle(
-        target,
-        number,
-        at,
-        used,
-        passed,
-        at,
-        not paused,
-        bisect_right(target.steps, used),
-        breached,
-        at if breached else None,
-    ).timed()
+    if used >= target.amount:
+        return Cycle(target, number, at, used, passed, at, not paused, len(target.steps), True, at)
+    return Cycle(target, number, at, used, passed, at, not paused, bisect_right(target.steps, used)).timed()
 
 
 def moved(cycle: Cycle, target: Target, at: int, *, paused: bool) -> Cycle:

@@ -24,8 +24,8 @@ FORMAT: Final = 100 * MAJOR + MINOR
 
 _SIZES: Final = {cls.rank: len(cls.__struct_fields__) + 1 for cls in EVENT_TYPES}
 """Elements of a stored event that are known, by its tag, which is the first of them."""
-_KNOWN: Final = 4
-"""Elements of a row that are known: format, arrival, pages, events."""
+_KNOWN: Final = 5
+"""Elements of a row that are known: format, arrival, pages, events, how far time has acted on the SLA clocks."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -46,12 +46,14 @@ class Foreign(NamedTuple):
     events: list[Any]
     """Whole events of unknown kinds."""
 
-    def encode(self, arrived: int, pages: int, events: Sequence[AnyEvent], *, first: bool) -> bytes:
+    def encode(
+        self, arrived: int, pages: int, events: Sequence[AnyEvent], fired_until: int, *, first: bool
+    ) -> bytes:
         """A row with these parts; those that belong to the ticket as a whole stand in the first."""
         raw = [self._with_fields(event) for event in events]
         if not first:
-            return _encode([self.format, arrived, pages, raw])
-        return _encode([self.format, arrived, pages, raw + self.events, *self.row])
+            return _encode([self.format, arrived, pages, raw, fired_until])
+        return _encode([self.format, arrived, pages, raw + self.events, fired_until, *self.row])
 
     def _with_fields(self, event: AnyEvent) -> Any:
         fact, further = self.fields.get((event.rank, event.event_id), (None, []))
@@ -79,17 +81,17 @@ def newer(row: bytes) -> bool:
     return row[1] > FORMAT  # behind the array's one byte; versions up to 1.27 are one byte too
 
 
-def known(row: bytes) -> tuple[int, int, list[AnyEvent]]:
-    """Arrival, pages, and the events of known kinds, of a row that cannot be read in the usual way."""
-    _, arrived, pages, events, *_ = _raw(row)
-    return arrived, pages, [_convert(event) for event in events if event[0] in _SIZES]
+def known(row: bytes) -> tuple[int, int, list[AnyEvent], int]:
+    """What a row says behind its format, with the events of known kinds, if it cannot be read in the usual way."""
+    _, arrived, pages, events, fired_until, *_ = _raw(row)
+    return arrived, pages, [_convert(event) for event in events if event[0] in _SIZES], fired_until
 
 
 def foreign(rows: Iterable[bytes]) -> Foreign:
     """What is to be kept of the rows of a ticket, its first row first."""
     kept = Foreign(FORMAT, [], {}, [])
     for number, row in enumerate(rows):
-        version, _, _, events, *further = _raw(row)
+        version, _, _, events, _, *further = _raw(row)
         kept = kept._replace(format=max(kept.format, version))
         if number == 0:
             kept.row.extend(further)

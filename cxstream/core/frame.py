@@ -12,6 +12,8 @@ from cxstream.core.event import AnyEvent, Opened, Updated
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from cxstream.core.policy import PolicyHistory
+
 NONE: Final = "none"
 """The label value of what is not known."""
 
@@ -57,6 +59,10 @@ class Frame(msgspec.Struct, gc=False, eq=False):
     """The earliest known team, channel, priority and kind."""
     labels: Labels = (NONE, NONE, NONE, NONE, NONE)
     """The labels before any is in force: the earliest known."""
+    policies: PolicyHistory | None = None
+    """The SLA policies; without any, no clocks are kept."""
+    tags: tuple[str, ...] = ()
+    """The earliest tags known, sorted; only with policies."""
     _firsts: list[Place | None] | None = None
     """The places of those, found out when an event comes out of order."""
 
@@ -82,6 +88,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             or (channel is None and event.channel is not None)
             or (priority is None and event.priority is not None)
             or (kind is None and event.kind is not None)
+            or (self.policies is not None and event.tags is not None and not self.tags)
         ):
             return True
         return rank <= Updated.rank and self._hand_off(event, reply)
@@ -95,6 +102,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             or (event.channel is not None and event.channel != channel)
             or (event.priority is not None and event.priority != priority)
             or (event.kind is not None and event.kind != kind)
+            or (event.tags is not None and self.policies is not None)
         ):
             return False
         self._firsts = None  # it may be the first now to say what is known
@@ -118,7 +126,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             if value is not None and (first is None or place < first):
                 firsts[i], earliest[i], changed = place, value, True
         self._keep(*earliest)
-        return changed
+        return changed or (self.policies is not None and event.tags is not None)
 
     def relearn(self, events: Sequence[AnyEvent]) -> None:
         """Begin anew with ``events``, in the order in which they are kept."""
@@ -131,6 +139,9 @@ class Frame(msgspec.Struct, gc=False, eq=False):
                 self._hand_off(event, None)
         if events[0] is not self.opening:
             events = sorted(events, key=self._place)
+        if self.policies is not None:
+            tags = next((event.tags for event in events if event.tags is not None), ())
+            self.tags = tuple(sorted(set(tags)))
         team = channel = priority = kind = None
         for event in events:
             team, channel = team or event.team, channel or event.channel
@@ -164,7 +175,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
         if since is None or since in self.handoffs:
             return False
         self.handoffs = tuple(sorted((*self.handoffs, since)))
-        return reply is not None and since <= reply
+        return self.policies is not None or (reply is not None and since <= reply)
 
     def _place(self, event: AnyEvent) -> Place:
         """The event's place in the ticket's order, where the opening precedes what was dated before it."""

@@ -7,7 +7,8 @@ taking one is building it from the ticket table.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cxstream.core import record
 from cxstream.core.backlog import Backlog
@@ -16,15 +17,19 @@ from cxstream.core.counts import Counts
 from cxstream.core.rolling import Rolling
 from cxstream.core.rules import HOUR
 from cxstream.core.ticket import Ticket
+from cxstream.core.timer import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cxstream.core.change import Change
+    from cxstream.core.cycle import Transition
     from cxstream.core.event import AnyEvent
     from cxstream.core.pane import Cell
     from cxstream.core.record import Rows
     from cxstream.core.rules import Rules
     from cxstream.core.tally import Result, Tally
+    from cxstream.core.watch import Running
 
 _HOT: Final = 4_000
 """So many tickets, at least, are kept decoded although nothing of them is waiting to be written; at most twice as
@@ -37,13 +42,29 @@ _FINAL: Final = (RESOLVED_NOW, VOID, UNKNOWN)
 """States in which a ticket may be forgotten."""
 
 
+class Move(NamedTuple):
+    """A transition of an SLA clock of a ticket, with the ticket's tags."""
+
+    source: str
+    ticket_id: str
+    tags: tuple[str, ...]
+    transition: Transition
+    disproved: bool
+    """It is an outcome that is none any more."""
+
+
 class Ledger:
     """All state of one partition; ``stored``, its part of the ticket table, is changed in :meth:`drain` only."""
 
-    def __init__(self, rules: Rules, tally: Tally, stored: dict[bytes, bytes], now: int = 0) -> None:
+    def __init__(
+        self, rules: Rules, tally: Tally, stored: dict[bytes, bytes], now: int = 0, *, tells: bool = False
+    ) -> None:
+        """``tells`` keeps the transitions of SLA clocks for :meth:`take_moves`; else nobody takes them."""
         self.rolling = Rolling(rules, now)
         self.backlog = Backlog(rules)
         self.counts = Counts()
+        self.clocks: Counter[tuple[int, int, str]] = Counter()
+        """SLA clocks that run, by series, state and team; zeros stay."""
         self.newest: int | None = None
         """The latest time of an event, ms."""
         self._rules = rules
@@ -57,6 +78,9 @@ class Ledger:
         self._long: dict[bytes, Ticket] = {}
         self._removed: dict[bytes, Ticket] = {}
         self._due: dict[int, list[bytes]] = {}
+        self._timers = Timers()
+        self._moves: list[Move] = []
+        self._tells = tells
 
     @property
     def changed(self) -> int:
@@ -75,21 +99,26 @@ class Ledger:
         """
         self.rolling.advance(now)
         done = 0
+        timers: list[tuple[int, bytes]] = []
         for key in list(self._stored):
             if key[:1] != b"t":
                 continue
             done += 1
-            ticket = record.load(key, self._stored, self._rules.max_skew)
+            ticket = record.load(key, self._stored, self._rules.max_skew, self._rules.policies)
             if ticket is not None and ticket.timeline:
                 self.rolling.put(ticket.measurements())
                 self.backlog.move(NOTHING, ticket.summary)
                 self.counts.move(NOTHING, ticket.summary)
                 self._see(ticket.last_at)
                 self._schedule(key, ticket)
+                self.clocks.update(ticket.running)
+                if ticket.upcoming is not None:
+                    timers.append((ticket.upcoming, key))
                 if len(ticket.timeline.pages) > _LONG:
                     self._long[key] = ticket
             if done % chunk == 0:
                 yield done
+        self._timers = Timers(timers)
         yield done
 
     def apply(self, source: str, ticket_id: str, event: AnyEvent, *, now: int, arrived: int) -> Result:
@@ -97,8 +126,12 @@ class Ledger:
         key = record.key_of(source, ticket_id)
         ticket = self._dirty.get(key) or self._hot.get(key)
         if ticket is None or ticket.arrived + self._retention < arrived:
-            ticket = self._ticket(key, arrived) or Ticket(source, ticket_id, self._rules.max_skew)
+            rules = self._rules
+            ticket = self._ticket(key, arrived) or Ticket(
+                source, ticket_id, rules.max_skew, policies=rules.policies
+            )
         before = ticket.summary
+        clocks, running, upcoming = ticket.clocks, ticket.running, ticket.upcoming
         change = ticket.insert(event)
         if change is None:
             return "duplicate"
@@ -107,10 +140,9 @@ class Ledger:
         at = event.at
         if self.newest is None or at > self.newest:
             self.newest = at
-        if change.added or change.removed:
-            self.rolling.put(change.added, change.removed)
-            if change.fresh:
-                self._tally.count(change.fresh, now)
+        self._count(key, ticket, change, now)
+        if ticket.clocks is not clocks:
+            self._watch(key, ticket, running, upcoming)
         after = ticket.summary
         if after != before:
             self.backlog.move(before, after)
@@ -120,6 +152,36 @@ class Ledger:
         if after.orphans > before.orphans:
             return "orphan"
         return "applied" if at >= self.rolling.horizon else "late"
+
+    def fire(self, now: int, limit: int = 500) -> int:
+        """Let time act on the SLA clocks up to ``now``; how many of at most ``limit`` tickets were looked at.
+
+        To be called again until that is less than ``limit``; :attr:`due` says when there will be more to do.
+        """
+        for looked in range(limit):
+            key = self._timers.take(now)
+            if key is None:
+                return looked
+            ticket = self._decoded(key) or self._load(key)
+            if ticket is None:
+                continue
+            running = ticket.running
+            change = ticket.fire(now)
+            if change is not None:
+                self._dirty[key] = ticket
+                self._count(key, ticket, change, now)
+            self._watch(key, ticket, running, None)
+        return limit
+
+    @property
+    def due(self) -> int | None:
+        """The instant from which on :meth:`fire` has something to do."""
+        return self._timers.next
+
+    def take_moves(self) -> list[Move]:
+        """The transitions of SLA clocks since the last call; they belong to the rows of the next :meth:`drain`."""
+        moves, self._moves = self._moves, []
+        return moves
 
     def advance(self, now: int) -> None:
         """Move the windows to ``now``; cheap while no pane is left or entered."""
@@ -172,7 +234,9 @@ class Ledger:
     def ticket(self, source: str, ticket_id: str) -> Ticket | None:
         """A ticket as it is now; not to be changed by the caller."""
         key = record.key_of(source, ticket_id)
-        return self._decoded(key) or record.load(key, self._stored, self._rules.max_skew)
+        return self._decoded(key) or record.load(
+            key, self._stored, self._rules.max_skew, self._rules.policies
+        )
 
     def _decoded(self, key: bytes) -> Ticket | None:
         return self._dirty.get(key) or self._hot.get(key) or self._warm.get(key) or self._long.get(key)
@@ -181,12 +245,9 @@ class Ledger:
         """The ticket under ``key``, unless there is none or it is to be forgotten by now."""
         ticket = self._decoded(key)
         if ticket is None:
-            if key in self._removed:
+            ticket = self._load(key)
+            if ticket is None:
                 return None
-            ticket = record.load(key, self._stored, self._rules.max_skew)
-            if ticket is None or not ticket.timeline:
-                return None
-            self._hot[key] = ticket
         if ticket.summary.state in _FINAL and self._expiry(ticket) < wall:
             self._forget(key, ticket)
             return None
@@ -199,6 +260,7 @@ class Ledger:
             retained.put(measurement[0], measurement[3], -1)
         self.backlog.move(ticket.summary, NOTHING)
         self.counts.move(ticket.summary, NOTHING)
+        self.clocks.subtract(ticket.running)
         for place in (self._dirty, self._hot, self._warm, self._long):
             place.pop(key, None)
         self._removed[key] = ticket
@@ -212,6 +274,38 @@ class Ledger:
             if due != ticket.due:
                 ticket.due = due
                 self._due.setdefault(due, []).append(key)
+
+    def _load(self, key: bytes) -> Ticket | None:
+        """A ticket that is not kept decoded, and is from now on."""
+        if key in self._removed:
+            return None
+        ticket = record.load(key, self._stored, self._rules.max_skew, self._rules.policies)
+        if ticket is None or not ticket.timeline:
+            return None
+        self._hot[key] = ticket
+        return ticket
+
+    def _count(self, key: bytes, ticket: Ticket, change: Change, now: int) -> None:
+        """Put what an event or time has changed into windows and counts, and keep what is to be told."""
+        if change.added or change.removed:
+            self.rolling.put(change.added, change.removed)
+            if change.fresh:
+                self._tally.count(change.fresh, now)
+        if self._tells and (change.transitions or change.disproved):
+            source, ticket_id = record.names_of(key)
+            tags = () if ticket.clocks is None else ticket.clocks.traits.tags
+            self._moves += [Move(source, ticket_id, tags, each, True) for each in change.disproved]
+            self._moves += [Move(source, ticket_id, tags, each, False) for each in change.transitions]
+
+    def _watch(self, key: bytes, ticket: Ticket, running: Running, upcoming: int | None) -> None:
+        """Follow the clocks of a ticket: count them, and look at it again when time will act on one."""
+        after = ticket.running
+        if after != running:
+            self.clocks.subtract(running)
+            self.clocks.update(after)
+        at = ticket.upcoming
+        if at is not None and (upcoming is None or at < upcoming):
+            self._timers.enter(at, key)
 
     def _see(self, at: int) -> None:
         if self.newest is None or at > self.newest:

@@ -25,17 +25,25 @@ from cxstream.core.frame import Frame, Labels, share
 from cxstream.core.pane import (
     FIRST_RESOLUTION,
     FIRST_RESPONSE,
+    FIRST_RESPONSE_BUSINESS,
     OPENED,
     REOPENED,
     RESOLUTION,
+    RESOLUTION_BUSINESS,
     RESOLVED,
     RESPONSE,
     answer_code,
 )
+from cxstream.core.policy import FIRST_REPLY
+from cxstream.core.policy import RESOLUTION as RESOLUTION_TARGET
 from cxstream.core.survey import classify
+from cxstream.core.watch import attend, business
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cxstream.core.clocks import Clocks
+    from cxstream.core.cycle import Transition
 
 Measurement = tuple[int, int, Labels, int, str]
 """What (codes of :mod:`cxstream.core.pane`), moment, labels, value (ms or billionths), completing event's id."""
@@ -52,6 +60,8 @@ class Resolution(msgspec.Struct, gc=False):
     event_id: str
     labels: Labels
     void: bool
+    business: int | None = None
+    """Time from the opening on the business clock, ms; ``None`` where there is none, or it would be negative."""
 
 
 class State(msgspec.Struct, gc=False):
@@ -68,15 +78,20 @@ class State(msgspec.Struct, gc=False):
     last_reply: int | None = None
     """Time of the previous qualifying reply."""
     resolution: Resolution | None = None
+    clocks: Clocks | None = None
+    """The SLA clocks, once the opening is known; replaced, never changed in place."""
+    tags: tuple[str, ...] | None = None
+    """The tags in force, sorted, if any event has said so yet; only with policies."""
 
     def agrees(self, event: AnyEvent) -> bool:
-        """Whether every label that the event carries is in force already."""
+        """Whether every label that the event carries is in force already; tags never are, where they matter."""
         team, channel, priority, _, kind = self.labels
         return (
             (event.team is None or event.team == team)
             and (event.channel is None or event.channel == channel)
             and (event.priority is None or event.priority == priority)
             and (event.kind is None or event.kind == kind)
+            and (event.tags is None or self.clocks is None)
         )
 
     def learn(self, event: AnyEvent) -> None:
@@ -98,6 +113,8 @@ class Yield(msgspec.Struct, gc=False):
     """What a stretch of events puts out."""
 
     measurements: list[Measurement] = []
+    transitions: list[Transition] = []
+    """Of SLA clocks; those by which a target is evaluated are measurements too."""
     answers: dict[SurveyKey, Measurement] = {}
     replies: int = 0
     reopened: int = 0
@@ -125,6 +142,7 @@ def fold(events: Sequence[AnyEvent], frame: Frame, state: State, out: Yield, *, 
     """
     opening, index, count = frame.opening, 0, len(events)
     take = _HELD if opening is None else _TAKEN
+    watched = frame.policies is not None
     if first and opening is not None and events[0] is not opening:
         index = _prefix(events, frame, opening, state, out)
     while index < count:
@@ -132,6 +150,8 @@ def fold(events: Sequence[AnyEvent], frame: Frame, state: State, out: Yield, *, 
         moment, index = event.at, index + 1
         if index == count or events[index].at != moment:  # alone in its instant, the usual case
             state.learn(event)
+            if watched:
+                attend((event,), moment, frame, state, out)
             take[event.rank](event, moment, frame, state, out)
             continue
         start = index - 1
@@ -166,6 +186,7 @@ def _instant(
     """Fold the events of one instant, in the ticket's order: first all their labels, then what they do."""
     for event in group:
         state.learn(event)
+    attend(group, moment, frame, state, out)
     for event in group:
         take[event.rank](event, moment, frame, state, out)
 
@@ -218,6 +239,10 @@ def _reply(event: AgentReplied, moment: int, frame: Frame, state: State, out: Yi
             negative = True
         else:
             out.measurements.append((FIRST_RESPONSE, moment, labels, taken, event.event_id))
+            calendar = business(frame, state, FIRST_REPLY)
+            if calendar is not None:
+                worked = calendar.elapsed(at - taken, at)
+                out.measurements.append((FIRST_RESPONSE_BUSINESS, moment, labels, worked, event.event_id))
     start = event.waiting_since
     if start is None or (previous is not None and start <= previous):
         start = state.wait
@@ -253,7 +278,9 @@ def _resolve(event: Resolved, moment: int, frame: Frame, state: State, out: Yiel
             out.measurements.append((FIRST_RESOLUTION, moment, labels, taken, event.event_id))
     state.resolved = True
     state.wait = None
-    state.resolution = Resolution(moment, event.at, event.event_id, labels, void)
+    calendar = business(frame, state, RESOLUTION_TARGET)
+    worked = None if calendar is None or taken < 0 else calendar.elapsed(event.at - taken, event.at)
+    state.resolution = Resolution(moment, event.at, event.event_id, labels, void, worked)
 
 
 Take = Callable[[Any, int, Frame, State, Yield], None]
@@ -265,9 +292,12 @@ _HELD: Final[tuple[Take, ...]] = (_label, _label, _label, _hold, _hold, _answer)
 """By rank, of a life whose opening is not known: labels and surveys count, replies and resolutions are held."""
 
 
-def conclude(frame: Frame, state: State) -> Measurement | None:
-    """The resolution time of a ticket that is resolved now."""
+def conclude(frame: Frame, state: State) -> tuple[Measurement, ...]:
+    """The resolution time of a ticket that is resolved now, and that on the business clock."""
     last = state.resolution
     if frame.opening is None or last is None or not state.resolved or last.void or last.at < frame.opening.at:
-        return None
-    return (RESOLUTION, last.moment, last.labels, last.at - frame.opening.at, last.event_id)
+        return ()
+    taken = (RESOLUTION, last.moment, last.labels, last.at - frame.opening.at, last.event_id)
+    if last.business is None:
+        return (taken,)
+    return (taken, (RESOLUTION_BUSINESS, last.moment, last.labels, last.business, last.event_id))

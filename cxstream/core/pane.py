@@ -49,15 +49,34 @@ SCORE_BOUNDS: Final[dict[str, tuple[int, ...]]] = {
 }
 """Upper bounds (inclusive) of the score buckets, in points of the survey's default scale."""
 
-# What a measurement is of: flows 0-2, durations 3-6, then three codes (one per category) for each survey.
+BUSINESS: Final = ("first_response_business", "resolution_business")
+"""The measures that are taken on the business clock too."""
+EVALUATED: Final = ("met", "breached", "met_late")
+"""What can become of an SLA clock; what is met late is breached too."""
+
+# What a measurement is of: flows 0-2, durations 3-6, then three codes (one per category) for each survey, the
+# durations on the business clock, and from there on three codes (one per outcome) for each SLA target.
 OPENED, RESOLVED, REOPENED = range(3)
 FIRST_RESPONSE, RESPONSE, FIRST_RESOLUTION, RESOLUTION = range(3, 7)
 ANSWER: Final = 7
+FIRST_RESPONSE_BUSINESS: Final = ANSWER + 3 * len(SURVEYS)
+RESOLUTION_BUSINESS: Final = FIRST_RESPONSE_BUSINESS + 1
+_EVALUATION: Final = RESOLUTION_BUSINESS + 1
 
 
 def answer_code(survey: str, category: int) -> int:
     """The code of an answer: ``category`` is the index into :data:`CATEGORIES` of the survey."""
     return ANSWER + SURVEYS.index(survey) * 3 + category
+
+
+def evaluation(series: int, outcome: int) -> int:
+    """The code of an evaluation: ``series`` is the number of the SLA target, ``outcome`` one of :data:`EVALUATED`."""
+    return _EVALUATION + 3 * series + outcome
+
+
+def evaluated(code: int) -> tuple[int, int]:
+    """Series and outcome of a code that is not below :func:`evaluation` of 0 and 0."""
+    return divmod(code - _EVALUATION, 3)
 
 
 # Slots: flows, then buckets and sum of each duration, then categories, buckets and sum of each survey.
@@ -68,6 +87,11 @@ _SURVEY_SLOT: Final = tuple(
     accumulate((3 + len(SCORE_BOUNDS[s]) + 2 for s in SURVEYS), initial=_first_survey)
 )[:-1]
 _SCORE_POINTS: Final = tuple(tuple(b * POINT for b in SCORE_BOUNDS[s]) for s in SURVEYS)
+_BUSINESS_SLOT: Final = tuple(
+    _SURVEY_SLOT[-1] + 3 + len(SCORE_BOUNDS[SURVEYS[-1]]) + 2 + i * _WIDTH for i in range(len(BUSINESS))
+)
+_EVALUATION_SLOT: Final = _BUSINESS_SLOT[-1] + _WIDTH
+_SLOT_OF: Final = dict(zip((*MEASURES, *BUSINESS), (*_DURATION_SLOT, *_BUSINESS_SLOT), strict=True))
 _SUM: Final = len(BOUNDS) + 1  # offset of the sum behind the buckets of a duration
 
 
@@ -96,7 +120,7 @@ class Cell(dict[int, int]):
 
     def histogram(self, measure: str) -> tuple[list[int], int]:
         """Counts per bucket of :data:`BOUNDS` (not cumulative, beyond the last bound at the end), sum in ms."""
-        base = _DURATION_SLOT[MEASURES.index(measure)]
+        base = _SLOT_OF[measure]
         return [self.get(slot, 0) for slot in range(base, base + _SUM)], self.get(base + _SUM, 0)
 
     def survey(self, survey: str) -> tuple[tuple[int, ...], list[int], int]:
@@ -105,6 +129,11 @@ class Cell(dict[int, int]):
         first, total = base + 3, base + 4 + len(SCORE_BOUNDS[survey])
         categories = tuple(self.get(base + i, 0) for i in range(3))
         return categories, [self.get(slot, 0) for slot in range(first, total)], self.get(total, 0)
+
+    def evaluations(self, series: int) -> tuple[int, int, int]:
+        """How often an SLA target was met, breached, and met late after a breach."""
+        slot = _EVALUATION_SLOT + 3 * series
+        return self.get(slot, 0), self.get(slot + 1, 0), self.get(slot + 2, 0)
 
 
 def put(cells: Iterable[Cell], what: int, value: int, sign: int) -> None:
@@ -115,6 +144,15 @@ def put(cells: Iterable[Cell], what: int, value: int, sign: int) -> None:
         return
     if what < ANSWER:
         base = _DURATION_SLOT[what - FIRST_RESPONSE]
+        slot = base + bisect_left(BOUNDS, value)
+        total = base + _SUM
+    elif what >= _EVALUATION:
+        slot = _EVALUATION_SLOT + what - _EVALUATION
+        for cell in cells:
+            cell[slot] = cell.get(slot, 0) + sign
+        return
+    elif what >= FIRST_RESPONSE_BUSINESS:
+        base = _BUSINESS_SLOT[what - FIRST_RESPONSE_BUSINESS]
         slot = base + bisect_left(BOUNDS, value)
         total = base + _SUM
     else:

@@ -222,6 +222,8 @@ class PolicyHistory:
     def __init__(self, first: Policies, *changes: tuple[int, Policies]) -> None:
         """``first`` is in force from the beginning; ``changes`` come in the order of their instants."""
         self._starts = [FIRST, *(start for start, _ in changes)]
+        self.changes = bool(changes)
+        """Whether there is more than one."""
         self._policies = [first, *(policies for _, policies in changes)]
         self.series: tuple[tuple[str, str], ...] = tuple(
             dict.fromkeys(

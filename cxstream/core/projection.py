@@ -8,6 +8,7 @@ the ledgers against it. Its size does not depend on the number of tickets.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from cxstream.core.backlog import Row
@@ -57,6 +58,7 @@ class Projection:
     def __init__(self, rules: Rules, now: int) -> None:
         self.counts = Counts()
         self.retained = Cell()
+        self.clocks: Counter[tuple[int, int, str]] = Counter()
         self.rolling = _Windows(rules, now)
         self.backlog = _Backlog()
         self._rules, self._now = rules, now
@@ -67,8 +69,10 @@ class Projection:
         ]
 
     def add(self, ticket: Ticket) -> None:
-        """Count a ticket."""
+        """Count a ticket, on whose clocks time acts up to ``now``."""
+        ticket.fire(self._now)
         self.counts.move(NOTHING, ticket.summary)
+        self.clocks.update(ticket.running)
         for measurement in ticket.measurements():
             what, moment, labels, value = measurement[:4]
             self.retained.put(what, value)

@@ -19,6 +19,7 @@ from cxstream.core.ticket import Ticket
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from cxstream.core.policy import PolicyHistory
     from cxstream.core.timeline import Page
 
 Rows = list[tuple[bytes, bytes | None]]
@@ -34,6 +35,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     pages: int
     """All page numbers of the ticket lie below; only in the first page."""
     events: list[AnyEvent]
+    fired_until: int = 0
+    """Up to which instant time has acted on the SLA clocks, ms; only in the first page."""
 
 
 _NOTHING: Final[Mapping[bytes, bytes]] = {}
@@ -45,6 +48,12 @@ _decode: Final = msgspec.msgpack.Decoder(Record).decode
 def key_of(source: str, ticket_id: str) -> bytes:
     """The key of a ticket's first page."""
     return f"t{source}\0{ticket_id}".encode()
+
+
+def names_of(key: bytes) -> tuple[str, str]:
+    """Source and id of the ticket whose first page lies under ``key``."""
+    source, _, ticket_id = key[1:].decode().partition("\0")
+    return source, ticket_id
 
 
 def page_key(key: bytes, number: int) -> bytes:
@@ -59,22 +68,24 @@ def owner(key: bytes) -> bytes | None:
     return key[5:] if key[:1] == b"p" else None
 
 
-def load(key: bytes, stored: Mapping[bytes, bytes], skew: int) -> Ticket | None:
+def load(
+    key: bytes, stored: Mapping[bytes, bytes], skew: int, policies: PolicyHistory | None = None
+) -> Ticket | None:
     """The ticket under ``key``; raises ``FormatError`` for rows of another major version."""
     first = stored.get(key)
     if first is None:
         return None
-    source, _, ticket_id = key[1:].decode().partition("\0")
+    source, ticket_id = names_of(key)
     record = _read(first)
     pages, arrived = [(0, record.events)], record.arrived
-    announced = record.pages
+    announced, fired_until = record.pages, record.fired_until
     for number in range(1, announced):
         value = stored.get(page_key(key, number))
         if value is not None:
             record = _read(value)
             pages.append((number, record.events))
             arrived = max(arrived, record.arrived)
-    ticket = Ticket.of(source, ticket_id, skew, pages, announced)
+    ticket = Ticket.of(source, ticket_id, skew, pages, announced, policies, fired_until)
     ticket.arrived = arrived
     if (
         ticket.timeline and not pages[0][1]
@@ -95,9 +106,8 @@ def changes(key: bytes, ticket: Ticket, stored: Mapping[bytes, bytes] = _NOTHING
         dirty[0].stored = True
         old = stored.get(key)
         if old is None or not newer(old):
-            return [(key, _encode((FORMAT, ticket.arrived, timeline.announced, dirty[0].events)))]
-        kept = foreign([old])
-        return [(key, kept.encode(ticket.arrived, timeline.announced, dirty[0].events, first=True))]
+            return [(key, _encode((FORMAT, *_whole(ticket, dirty[0]))))]
+        return [(key, foreign([old]).encode(*_whole(ticket, dirty[0]), first=True))]
     others = _foreign(key, [*(page.number for page in dirty), *timeline.freed], stored)
     if others is not None and all(page.number for page in dirty):
         dirty += [page for page in timeline.pages if page.number == 0]  # where they are kept
@@ -106,16 +116,20 @@ def changes(key: bytes, ticket: Ticket, stored: Mapping[bytes, bytes] = _NOTHING
     rows: Rows = [(page_key(key, number), None) for number in timeline.unused()]
     for page in dirty:
         page.stored = True
-        announced = 0 if page.number else timeline.announced
-        if others is None:
-            row = _encode((FORMAT, ticket.arrived, announced, page.events))
-        else:
-            row = others.encode(ticket.arrived, announced, page.events, first=page.number == 0)
+        whole = _whole(ticket, page)
+        row = _encode((FORMAT, *whole)) if others is None else others.encode(*whole, first=page.number == 0)
         rows.append((page_key(key, page.number), row))
     if timeline.freed:
         rows += [(page_key(key, number), None) for number in timeline.freed]
         timeline.freed.clear()
     return rows
+
+
+def _whole(ticket: Ticket, page: Page) -> tuple[int, int, list[AnyEvent], int]:
+    """What a row says behind its format; what holds for the whole ticket stands in the first page only."""
+    if page.number:
+        return ticket.arrived, 0, page.events, 0
+    return ticket.arrived, ticket.timeline.announced, page.events, ticket.fired_until
 
 
 def _foreign(key: bytes, numbers: Iterable[int], stored: Mapping[bytes, bytes]) -> Foreign | None:

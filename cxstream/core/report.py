@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
+from cxstream.core import attainment
 from cxstream.core.answer import Json, exact, seconds
 from cxstream.core.change import AWAITING, IN_PROGRESS, NOTHING, RESOLVED_NOW, UNKNOWN, VOID
 from cxstream.core.counts import Counts
 from cxstream.core.frame import order
-from cxstream.core.instant import format_instant
+from cxstream.core.instant import FIRST, format_instant
 from cxstream.core.measure import qualifies
-from cxstream.core.pane import ANSWER, FIRST_RESPONSE, FLOWS, MEASURES, POINT, SURVEYS
+from cxstream.core.pane import (
+    ANSWER,
+    BUSINESS,
+    FIRST_RESPONSE,
+    FIRST_RESPONSE_BUSINESS,
+    FLOWS,
+    MEASURES,
+    POINT,
+    RESOLUTION_BUSINESS,
+    SURVEYS,
+)
 from cxstream.core.rules import LABELS, Rules
 from cxstream.core.ticket import Ticket, precedes
 
@@ -48,8 +59,14 @@ class Batch:
         """The time of the last event, ms."""
         return max((event.at for events in self._events.values() for event in events), default=None)
 
+    def _now(self, at: int | None) -> int:
+        """The instant up to which time acts on SLA clocks."""
+        newest = self.newest if at is None else at
+        return FIRST if newest is None else newest
+
     def standing(self, at: int | None) -> Iterator[tuple[Ticket, int]]:
         """Every ticket as of ``at``, and how many copies of its events there were too many."""
+        now = self._now(at)
         for (source, ticket_id), events in self._events.items():
             copies: dict[tuple[int, str], AnyEvent] = {}
             total = 0
@@ -63,7 +80,11 @@ class Batch:
                     copies[key] = event
             if copies:
                 pages = [(0, sorted(copies.values(), key=order))]
-                yield Ticket.of(source, ticket_id, self._rules.max_skew, pages), total - len(copies)
+                rules = self._rules
+                ticket = Ticket.of(
+                    source, ticket_id, rules.max_skew, pages, policies=rules.policies, fired_until=now
+                )
+                yield ticket, total - len(copies)
 
     def answer(self, *, at: int | None = None, by: str | None = None, since: int | None = None) -> Json:
         """The report as of ``at`` (ms, default the last event), grouped by one label if ``by`` is given.
@@ -72,11 +93,13 @@ class Batch:
         the groups hold only these.
         """
         now = self.newest if at is None else at
+        policies, clocks = self._rules.policies, Counter[tuple[int, int, str]]()
         counts, measurements = Counts(), []
         total = duplicate = 0
         for ticket, copies in self.standing(at):
             counts.move(NOTHING, ticket.summary)
             measurements += ticket.measurements()
+            clocks.update(ticket.running)
             duplicate += copies
             total += copies + sum(1 for _ in ticket.timeline)
         answer: Json = {
@@ -92,6 +115,8 @@ class Batch:
         }
         whole = exact(measurements)
         answer |= {name: whole[name] for name in (*MEASURES, "csat", "ces", "nps")}
+        answer |= (worked := attainment.exact(policies, measurements))
+        answer |= attainment.running(policies, worked.get("sla", {}), clocks)
         answer["windows"] = {} if now is None else self._windows(measurements, now)
         if since is not None:
             measurements = [measurement for measurement in measurements if measurement[1] >= since]
@@ -100,7 +125,7 @@ class Batch:
             groups: dict[str, list[Measurement]] = defaultdict(list)
             for measurement in measurements:
                 groups[measurement[2][LABELS.index(by)]].append(measurement)
-            answer["by"] = {by: {name: exact(groups[name]) for name in sorted(groups)}}
+            answer["by"] = {by: {name: self._numbers(groups[name]) for name in sorted(groups)}}
         return answer
 
     def _windows(self, measurements: list[Measurement], now: int) -> Json:
@@ -108,8 +133,11 @@ class Batch:
         for window in self._rules.windows:
             first, last = window.panes(now, self._rules.timezone)
             step = window.step
-            answer[window.name] = exact(m for m in measurements if first <= m[1] // step <= last)
+            answer[window.name] = self._numbers([m for m in measurements if first <= m[1] // step <= last])
         return answer
+
+    def _numbers(self, measurements: list[Measurement]) -> Json:
+        return exact(measurements) | attainment.exact(self._rules.policies, measurements)
 
     def tickets(self, *, at: int | None = None) -> Iterator[Json]:
         """One row per ticket with every measure: what settles an argument about a number."""
@@ -185,14 +213,16 @@ def row(ticket: Ticket, copies: int) -> Json:
 
 def _story(ticket: Ticket, events: list[AnyEvent]) -> list[Json]:
     completed: dict[str, list[Json]] = defaultdict(list)
-    names = [*FLOWS, *MEASURES, *(name for name in SURVEYS for _ in range(3))]
+    names = [*FLOWS, *MEASURES, *(name for name in SURVEYS for _ in range(3)), *BUSINESS]
     for what, moment, labels, value, event_id in ticket.measurements():
+        if what > RESOLUTION_BUSINESS:
+            continue  # what became of SLA clocks is no event's alone
         found: Json = {
             "what": names[what],
             "moment": format_instant(moment),
             "labels": dict(zip(LABELS, labels, strict=True)),
         }
-        if what >= ANSWER:
+        if ANSWER <= what < FIRST_RESPONSE_BUSINESS:
             found["points"] = value / POINT
         elif what >= FIRST_RESPONSE:
             found["seconds"] = seconds(value)
@@ -242,7 +272,7 @@ _COMPLETED_BY: Final = {
     "ticket-opened": ("opened", "reopened"),
     "ticket-updated": (),
     "customer-replied": (),
-    "agent-replied": ("first_response", "response"),
-    "ticket-resolved": ("resolved", "reopened", "first_resolution", "resolution"),
+    "agent-replied": ("first_response", "response", "first_response_business"),
+    "ticket-resolved": ("resolved", "reopened", "first_resolution", "resolution", "resolution_business"),
     "survey-answered": SURVEYS,
 }

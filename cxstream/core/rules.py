@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from cxstream.core.window import Window, parse_windows
+
+if TYPE_CHECKING:
+    from cxstream.core.policy import PolicyHistory
 
 SECOND: Final = 1_000  # milliseconds
 HOUR: Final = 3_600 * SECOND
@@ -28,3 +31,5 @@ class Rules:
     max_skew: int = DAY
     live_lag: int = HOUR
     retention: int = 30 * DAY
+    policies: PolicyHistory | None = None
+    """The SLA policies; without any, no clocks are kept."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
+from cxstream.core import attainment
 from cxstream.core.answer import Json, named, of_cell, seconds
 from cxstream.core.counts import Counts
 from cxstream.core.instant import format_instant
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from cxstream.core.backlog import Row
     from cxstream.core.ledger import Ledger
+    from cxstream.core.policy import PolicyHistory
     from cxstream.core.rolling import Group, Totals
     from cxstream.core.rules import Rules
 
@@ -27,12 +30,14 @@ def snapshot(ledgers: Collection[Ledger], rules: Rules, now: int) -> Json:
 
     Sums, counts and buckets of several snapshots of one ``now`` add up; percentiles and means do not.
     """
-    counts, retained = Counts(), Cell()
+    counts, retained, policies = Counts(), Cell(), rules.policies
+    clocks: Counter[tuple[int, int, str]] = Counter()
     windows: Totals = {window.name: {} for window in rules.windows}
     backlog: dict[Group, Row] = {}
     for ledger in ledgers:
         counts.merge(ledger.counts)
         retained.merge(ledger.retained)
+        clocks.update(ledger.clocks)
         for name, groups in (
             ledger.rolling.totals() if now == ledger.rolling.now else ledger.rolling.at(now)
         ).items():
@@ -42,6 +47,7 @@ def snapshot(ledgers: Collection[Ledger], rules: Rules, now: int) -> Json:
             other = backlog.get(group)
             backlog[group] = row if other is None else other.plus(row)
     whole = of_cell(retained)
+    worked = attainment.of_cell(policies, retained)
     at = whole_second(now)
     return {
         "at": at,
@@ -49,18 +55,26 @@ def snapshot(ledgers: Collection[Ledger], rules: Rules, now: int) -> Json:
         "events": {"orphan": counts.orphans, "negative": counts.negative},
         "tickets": tickets(counts),
         **{name: whole[name] for name in (*MEASURES, *SURVEYS)},
-        "windows": {name: of_cell(_sum(groups)) for name, groups in windows.items()},
+        **worked,
+        **attainment.running(policies, worked.get("sla", {}), clocks),
+        "windows": {name: _numbers(policies, _sum(groups)) for name, groups in windows.items()},
         "backlog": [_backlog(rules, group, row) for group, row in sorted(backlog.items())],
         "groups": [
             {
                 "labels": dict(zip(rules.window_labels, group, strict=True)),
                 "windows": {
-                    name: of_cell(groups[group]) for name, groups in windows.items() if group in groups
+                    name: _numbers(policies, groups[group])
+                    for name, groups in windows.items()
+                    if group in groups
                 },
             }
             for group in sorted({group for groups in windows.values() for group in groups})
         ],
     }
+
+
+def _numbers(policies: PolicyHistory | None, cell: Cell) -> Json:
+    return of_cell(cell) | attainment.of_cell(policies, cell)
 
 
 def _sum(groups: dict[Group, Cell]) -> Cell:

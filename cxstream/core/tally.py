@@ -14,12 +14,16 @@ from cxstream.core.pane import (
     ANSWER,
     BOUNDS,
     CATEGORIES,
+    EVALUATED,
     FIRST_RESOLUTION,
     FIRST_RESPONSE,
+    FIRST_RESPONSE_BUSINESS,
     FLOWS,
     MEASURES,
+    RESOLUTION_BUSINESS,
     SECOND,
     SURVEYS,
+    evaluated,
 )
 from cxstream.core.rolling import Group, grouping
 
@@ -88,6 +92,7 @@ class Tally:
         self._measures: dict[tuple[str, Group], Histogram] = {}
         self._flows: Counter[tuple[str, Group]] = Counter()
         self._answers: Counter[tuple[str, str, Group]] = Counter()
+        self._evaluations: Counter[tuple[int, str, Group]] = Counter()
         self._gathered: list[Measurement] = []
 
     @property
@@ -107,6 +112,12 @@ class Tally:
         """Answers by survey, category and labels."""
         self._settle()
         return self._answers
+
+    @property
+    def evaluations(self) -> Counter[tuple[int, str, Group]]:
+        """Evaluations of SLA targets by series, outcome and labels."""
+        self._settle()
+        return self._evaluations
 
     def count(self, fresh: Iterable[Measurement], now: int) -> None:
         """Count measurements that have been made for the first time."""
@@ -132,6 +143,10 @@ class Tally:
                 if histogram is None:
                     histogram = self._measures[key] = Histogram()
                 histogram.observe(value)
+            elif what >= FIRST_RESPONSE_BUSINESS:
+                if what > RESOLUTION_BUSINESS:
+                    series, outcome = evaluated(what)
+                    self._evaluations[series, EVALUATED[outcome], group] += 1
             else:
                 survey, category = divmod(what - ANSWER, 3)
                 name = SURVEYS[survey]

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from cxstream.core import timeline
+from cxstream.core.account import Account
 from cxstream.core.change import (
     AWAITING,
     IN_PROGRESS,
@@ -21,18 +20,23 @@ from cxstream.core.change import (
     VOID,
     Change,
     Summary,
+    compared,
     difference,
 )
 from cxstream.core.event import VOID_OUTCOMES, AnyEvent, Resolved, SurveyAnswered, Updated
 from cxstream.core.frame import Frame, order
 from cxstream.core.identity import canonical
-from cxstream.core.measure import Measurement, State, SurveyKey, Yield, conclude, fold
+from cxstream.core.measure import Measurement, Yield, fold
 from cxstream.core.timeline import Timeline
+from cxstream.core.watch import elapse, withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BLANK: Final = State(NOTHING.labels)
+    from cxstream.core.clocks import Clocks
+    from cxstream.core.cycle import Transition
+    from cxstream.core.policy import PolicyHistory
+    from cxstream.core.watch import Running
 
 _new: Final = tuple.__new__  # twice as fast as calling the class
 
@@ -44,29 +48,26 @@ def precedes(source: str, ticket_id: str, event: AnyEvent, other: AnyEvent) -> b
     return canonical(source, ticket_id, event) < canonical(source, ticket_id, other)
 
 
-class Ticket:
+class Ticket(Account):
     """The facts of one ticket and their sum."""
 
-    __slots__ = (
-        "_answers", "_end", "_state", "_sums",
-        "arrived", "due", "frame", "summary", "ticket_id", "timeline",
-    )  # fmt: skip
+    __slots__ = ("arrived", "due", "summary", "ticket_id")
 
-    def __init__(self, source: str, ticket_id: str, skew: int, facts: Timeline | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        ticket_id: str,
+        skew: int,
+        facts: Timeline | None = None,
+        policies: PolicyHistory | None = None,
+    ) -> None:
+        super().__init__(Frame(source, skew, policies=policies), Timeline() if facts is None else facts)
         self.ticket_id = ticket_id
-        self.frame = Frame(source, skew)
-        self.timeline = Timeline() if facts is None else facts
         self.arrived = 0
         """When the last event arrived, ms."""
         self.due = 0
         """For the ledger: the hour in which the ticket is to be looked at, to see whether it may be forgotten."""
         self.summary = NOTHING
-        self._end: Measurement | None = None
-        # What the fold has come to. Of a ticket of one page the sums and answers are those of its page, the same
-        # objects; of a longer one they are the totals of its pages.
-        self._state = _BLANK
-        self._sums: Yield
-        self._answers: dict[SurveyKey, Measurement]
 
     @classmethod
     def of(
@@ -76,9 +77,12 @@ class Ticket:
         skew: int,
         pages: Iterable[tuple[int, list[AnyEvent]]],
         announced: int = 1,
+        policies: PolicyHistory | None = None,
+        fired_until: int = 0,
     ) -> Ticket:
-        """The ticket of stored pages (number, events)."""
-        ticket = cls(source, ticket_id, skew, Timeline(pages, announced))
+        """The ticket of stored pages (number, events), on whose clocks time has acted up to an instant."""
+        ticket = cls(source, ticket_id, skew, Timeline(pages, announced), policies)
+        ticket.fired_until = fired_until
         ticket.timeline.mend(ticket._precedes)
         if ticket.timeline:
             ticket._fold_all()
@@ -94,6 +98,36 @@ class Ticket:
         """All that the ticket puts into numbers now."""
         return [] if self.summary.state == VOID else self._all()
 
+    def transitions(self) -> list[Transition]:
+        """All transitions of the SLA clocks up to :attr:`fired_until`; of a void ticket that they were cancelled."""
+        return self._standing(self._moves())
+
+    @property
+    def clocks(self) -> Clocks | None:
+        """The SLA clocks as of :attr:`fired_until`; not to be changed by the caller."""
+        return self._since.clocks
+
+    @property
+    def running(self) -> Running:
+        """The SLA clocks that run as of :attr:`fired_until`, as they are counted."""
+        return self._since.running(self.frame.policies)
+
+    @property
+    def upcoming(self) -> int | None:
+        """The next instant at which time acts on the SLA clocks, if no event comes before."""
+        return self._since.upcoming
+
+    def fire(self, now: int) -> Change | None:
+        """Let time act on the SLA clocks up to ``now``; ``None`` if nothing happens."""
+        if self._since.upcoming is None or self._since.upcoming > now:
+            return None
+        before, self.fired_until = self._since, now
+        self._since = elapse(self.frame, self._state, now)
+        self.timeline.touch_first()
+        removed, added = difference(before.measurements, self._since.measurements)
+        transitions, disproved = compared(before.transitions, self._since.transitions)
+        return Change(removed, added, added, transitions=transitions, disproved=disproved)
+
     def insert(self, event: AnyEvent) -> Change | None:
         """Merge an event; ``None`` if nothing changes because a copy that stands is there already."""
         if not self.timeline.pages:
@@ -107,7 +141,7 @@ class Ticket:
         if event.at >= last.at and self._adds_only(event, last):
             if self.frame.follows(event, self._state.last_reply):
                 return self._recompute(event, standing=None, whole=True)
-            if event.at == last.at and event.rank == Updated.rank:
+            if event.at == last.at and event.rank == Updated.rank and event.status is None:  # type: ignore[union-attr]
                 return self._note(event)
             return self._append(event)
         whole = len(self.timeline.pages) == 1 or self.frame.learn(
@@ -131,7 +165,7 @@ class Ticket:
             return True
         # At the instant of the last event: unless it changes the labels in force at that instant.
         return (
-            (event.rank == Updated.rank or order(event) > order(last))
+            ((event.rank == Updated.rank and event.status is None) or order(event) > order(last))  # type: ignore[union-attr]
             and self._state.agrees(event)
             and self._lone_instant(last.at)
         )
@@ -151,7 +185,7 @@ class Ticket:
         self._fold_all()
         self._settle()
         added = self._all()
-        return Change([], added, added)
+        return Change([], added, added, transitions=self._moves())
 
     def _note(self, event: AnyEvent) -> Change:
         """An update, at the instant of the last event, that tells nothing new; in its place it is kept all the same."""
@@ -169,38 +203,32 @@ class Ticket:
             old = self._answers.get((event.survey, event.survey_id))  # type: ignore[union-attr]
             if old is not None:
                 removed.append(old)
+        since = self._since
         if out is self._sums:
-            start = len(out.measurements)
+            start, moved = len(out.measurements), len(out.transitions)
             fold((event,), self.frame, self._state, out, first=False)
-            added = out.measurements[start:]
+            added, moves = out.measurements[start:], out.transitions[moved:]
             if event.rank == SurveyAnswered.rank:
                 added.append(out.answers[event.survey, event.survey_id])  # type: ignore[union-attr]
         else:
             new = Yield()
             fold((event,), self.frame, self._state, new, first=False)
             out.measurements += new.measurements
+            out.transitions += new.transitions
             out.answers |= new.answers
             out.count(new)
             self._sums.count(new)
             self._answers |= new.answers
-            added = [*new.measurements, *new.answers.values()]
+            added, moves = [*new.measurements, *new.answers.values()], new.transitions
         self._settle()
         if self._end != end:
-            if end is not None:
-                removed.append(end)
-            if self._end is not None:
-                added.append(self._end)
-        return Change(removed, added, added)
-
-    def _grow(self) -> None:
-        """A further page begins with the event that is put last."""
-        pages = self.timeline.pages
-        if len(pages) == 2:
-            total = Yield()
-            total.count(self._sums)
-            self._sums, self._answers = total, dict(self._answers)
-        pages[-1].entry = msgspec.structs.replace(self._state)
-        pages[-1].out = Yield()
+            removed += end
+            added += self._end
+        if since.transitions or self._since.transitions:
+            removed, added = difference(removed + since.measurements, added + self._since.measurements)
+            moves += self._since.transitions
+        transitions, disproved = compared(since.transitions, moves)
+        return Change(removed, added, added, transitions=transitions, disproved=disproved)
 
     # -- an event that may change what is there
 
@@ -209,19 +237,28 @@ class Ticket:
         last = self._state.resolution
         was_void = self.summary.state == VOID
         whole = whole or was_void
-        old = self._all() if whole else []
+        if whole:
+            old, old_moves = self._all(), self.transitions()
+        else:
+            end = self._at_end(), self._since.transitions
         if standing is not None:
             self.timeline.take_out(standing)
         index = self.timeline.put(event)
         if whole:
             self._fold_all(known=standing is None and self.frame.knows(event))
             self._settle()
-            new = self._all()
+            new, new_moves = self._all(), self.transitions()
         else:
-            old, new = self._refold(index)
+            old, new, old_moves, new_moves = self._refold(index)
+            self._settle()
+            old, new = old + end[0], new + self._at_end()
+            old_moves, new_moves = old_moves + end[1], new_moves + self._since.transitions
         void = self.summary.state == VOID
         if void and not whole:
             old += difference(new, self._all())[1]
+            everything, known = self._moves(), {each.key for each in new_moves}
+            old_moves += [each for each in everything if each.key not in known]
+            new_moves = self._standing(everything)
         removed, added = difference([] if was_void else old, [] if void else new)
         fresh = added
         if added and old:
@@ -229,104 +266,17 @@ class Ticket:
                 (m[0], m[4]) for m in old if not (was_void and last is not None and m[4] == last.event_id)
             }
             fresh = [m for m in added if (m[0], m[4]) not in made]
-        return Change(removed, added, fresh, standing is not None)
+        transitions, disproved = compared(old_moves, new_moves)
+        return Change(removed, added, fresh, standing is not None, transitions, disproved)
 
-    # -- the fold
-
-    def _fold_all(self, *, known: bool = False) -> None:
-        """Fold everything anew, and learn it, unless it is known."""
-        pages, frame = self.timeline.pages, self.frame
-        if len(pages) == 1:
-            page = pages[0]
-            if not known:
-                frame.relearn(page.events)
-            self._state, self._sums = State(frame.labels), Yield()
-            fold(page.events, frame, self._state, self._sums, first=True)
-            page.out, self._answers = self._sums, self._sums.answers
-            return
-        if not known:
-            frame.relearn(list(self.timeline))
-        self._sums, self._answers = Yield(), {}
-        state, index = State(frame.labels), 0
-        while index < len(pages):
-            first, last = self._section(index)
-            pages[first].entry = state
-            out, state = self._fold_section(first, last)
-            self._sums.count(out)
-            self._answers |= out.answers
-            index = last + 1
-        self._state = state
-
-    def _fold_section(self, first: int, last: int) -> tuple[Yield, State]:
-        pages = self.timeline.pages
-        entry = pages[first].entry
-        state = State(self.frame.labels) if entry is None else msgspec.structs.replace(entry)
-        out = Yield()
-        fold(self.timeline.between(first, last), self.frame, state, out, first=first == 0)
-        for page in pages[first:last]:
-            page.out = None
-        pages[last].out = out
-        return out, state
-
-    def _section(self, index: int) -> tuple[int, int]:
-        opening = self.frame.opening
-        return self.timeline.section(index, None if opening is None else opening.at)
-
-    def _refold(self, index: int) -> tuple[list[Measurement], list[Measurement]]:
-        """Refold from a page on until nothing changes any more; the measurements before and after."""
-        old: list[Measurement] = []
-        new: list[Measurement] = []
-        keys: set[SurveyKey] = set()
-        pages = self.timeline.pages
-        first, last = self._section(index)
-        while True:
-            for page in pages[first : last + 1]:
-                if page.out is not None:
-                    old += page.out.measurements
-                    keys |= page.out.answers.keys()
-                    self._sums.count(page.out, -1)
-            out, state = self._fold_section(first, last)
-            new += out.measurements
-            keys |= out.answers.keys()
-            self._sums.count(out)
-            if last + 1 == len(pages):
-                self._state = state
-                break
-            if pages[last + 1].entry == state:
-                break
-            pages[last + 1].entry = state
-            first, last = self._section(last + 1)
-        for key in keys:
-            if key in self._answers:
-                old.append(self._answers[key])
-            self._answers[key] = next(
-                page.out.answers[key] for page in reversed(pages) if page.out and key in page.out.answers
-            )
-            new.append(self._answers[key])
-        if self._end is not None:
-            old.append(self._end)
-        self._settle()
-        if self._end is not None:
-            new.append(self._end)
-        return old, new
-
-    def _all(self) -> list[Measurement]:
-        """All measurements, as if the ticket were not void."""
-        pages = self.timeline.pages
-        if len(pages) == 1:
-            found = self._sums.measurements.copy()
-        else:
-            found = [m for page in pages if page.out is not None for m in page.out.measurements]
-        if self._answers:
-            found += self._answers.values()
-        if self._end is not None:
-            found.append(self._end)
-        return found
+    def _standing(self, moves: list[Transition]) -> list[Transition]:
+        last = self._state.resolution
+        return withdrawn(moves, last.moment) if self.summary.state == VOID and last is not None else moves
 
     def _settle(self) -> None:
         """The resolution in force, and the summary."""
         opening, state, sums = self.frame.opening, self._state, self._sums
-        self._end = conclude(self.frame, state)
+        self._conclude()
         if opening is None:
             self.summary = _new(Summary, (UNKNOWN, state.labels, None, 0, 0, 0, sums.orphans))
             return

@@ -92,6 +92,12 @@ class Timeline:
         self._touched.clear()
         return pages
 
+    def touch_first(self) -> None:
+        """Have the first page written, whose record says more than its events."""
+        page = next(page for page in self.pages if page.number == 0)
+        if not page.dirty:
+            self._touch(page)
+
     def unused(self) -> list[int]:
         """Numbers announced since the last call: a write that was cut off may have left something there."""
         if not self._leapt:

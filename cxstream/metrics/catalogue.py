@@ -103,6 +103,16 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         "cxstream_resolution_window_seconds", "window histogram", "live", (W,), f"{_RESOLUTION} {_ROLLING}",
         unit="seconds", more="A reopening takes the value back out.",
     ),
+    Metric(
+        "cxstream_first_response_business_window_seconds", "window histogram", "live", (W,),
+        f"{_FRT} Only open hours of the SLA policy's calendar count. {_ROLLING}",
+        unit="seconds", more="Only where a calendar closes.",
+    ),
+    Metric(
+        "cxstream_resolution_business_window_seconds", "window histogram", "live", (W,),
+        f"{_RESOLUTION} Only open hours of the SLA policy's calendar count. {_ROLLING}",
+        unit="seconds", more="Only where a calendar closes.",
+    ),
     Metric("cxstream_tickets_window", "gauge", "live", (W, "flow"), f"Transitions of tickets. {_ROLLING}"),
     Metric("cxstream_backlog_tickets", "gauge", "live", (L, "state"), "Open tickets by state."),
     Metric(

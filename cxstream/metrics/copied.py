@@ -39,6 +39,8 @@ class Live:
     backlog: dict[LabelSet, Row]
     orphans: int
     entries: int
+    clocks: dict[tuple[int, int, str], int]
+    """SLA clocks that run, by series, state and team."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Copied:
     measures: dict[tuple[str, LabelSet], Spread]
     flows: dict[tuple[str, LabelSet], int]
     answers: dict[tuple[str, str, LabelSet], int]
+    evaluations: dict[tuple[int, str, LabelSet], int]
     results: dict[tuple[str, str], int]
     letters: dict[tuple[str, str], int]
     misplaced: dict[str, int]
@@ -83,6 +86,7 @@ async def copy(observed: Observed) -> Copied:
         measures=dict(_spreads(tally.measures)),
         flows=dict(tally.flows),
         answers=dict(tally.answers),
+        evaluations=dict(tally.evaluations),
         results={(topic, result): count for (topic, result), count in tally.results.items()},
         letters=dict(tally.letters),
         misplaced=dict(tally.misplaced),
@@ -110,6 +114,7 @@ def _live(ledger: Ledger, now: int) -> Live:
         backlog=ledger.backlog.rows(now),
         orphans=ledger.counts.orphans,
         entries=ledger.counts.entries,
+        clocks=dict(ledger.clocks),
     )
 
 

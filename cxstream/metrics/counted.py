@@ -15,7 +15,7 @@ from operator import add, sub
 from typing import TYPE_CHECKING, Final
 
 from cxstream.core.event import CHANNELS, DEFAULT_SOURCE, KINDS, PRIORITIES
-from cxstream.core.pane import BOUNDS, CATEGORIES, FLOWS, SURVEYS
+from cxstream.core.pane import BOUNDS, CATEGORIES, EVALUATED, FLOWS, SURVEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cxstream.metrics.labels import LabelSet
 
 Numbers = list[int]
-"""One label set's cumulative numbers, in the order of :data:`SLOTS`; durations in ms."""
+"""One label set's cumulative numbers; durations in ms."""
 
 DURATIONS: Final = ("first_response", "response", "resolution")
 WIDTH: Final = len(BOUNDS) + 2
@@ -35,6 +35,8 @@ _ANSWER: Final = {
     for slot, key in enumerate((survey, category) for survey in SURVEYS for category in CATEGORIES[survey])
 }
 _DURATION: Final = {name: len(_FLOW) + len(_ANSWER) + slot * WIDTH for slot, name in enumerate(DURATIONS)}
+OUTCOMES: Final = EVALUATED[:2]
+"""The outcomes by which an SLA target is evaluated: each cycle has one of them."""
 _SIZE: Final = len(_FLOW) + len(_ANSWER) + len(DURATIONS) * WIDTH
 
 _MOST_CONFIGURED: Final = 100  # label sets that stand at 0 before anything was seen: ~90 samples each
@@ -76,6 +78,16 @@ def gather(copied: Copied) -> dict[LabelSet, Numbers]:
     return found
 
 
+def gather_evaluations(copied: Copied, series: int) -> dict[LabelSet, Numbers]:
+    """How often each of so many SLA targets was met and breached, in turn, by the tally's label sets."""
+    found: dict[LabelSet, Numbers] = {}
+    for (number, outcome, labels), count in copied.evaluations.items():
+        if outcome in OUTCOMES:
+            numbers = found.setdefault(labels, [0] * (series * len(OUTCOMES)))
+            numbers[number * len(OUTCOMES) + OUTCOMES.index(outcome)] = count
+    return found
+
+
 def configured(labels: Sequence[str], teams: Sequence[str]) -> Iterable[LabelSet]:
     """Label sets that are known before anything was seen; none if they would be too many."""
     values: dict[str, Sequence[str]] = {
@@ -94,7 +106,9 @@ def configured(labels: Sequence[str], teams: Sequence[str]) -> Iterable[LabelSet
 class Counted:
     """Remembers between scrapes what was shown where."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = _SIZE) -> None:
+        """``size`` is how many numbers a label set has."""
+        self._size = size
         self._places: dict[LabelSet, LabelSet] = {}
         self._left: dict[LabelSet, Numbers] = {}
         """By the tally's label sets: what stayed behind where it was shown before."""
@@ -116,7 +130,7 @@ class Counted:
         self._known = {shown for shown in self._known if place(shown) == shown}
         for shown in [shown for shown in self._kept if place(shown) != shown]:
             _add(self._kept, place(shown), self._kept.pop(shown))
-        totals: dict[LabelSet, Numbers] = {shown: [0] * _SIZE for shown in self._known}
+        totals: dict[LabelSet, Numbers] = {shown: [0] * self._size for shown in self._known}
         for labels, numbers in gathered.items():
             shown = place(labels)
             before = self._places.get(labels, shown)

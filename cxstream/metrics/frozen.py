@@ -55,6 +55,7 @@ class Frozen:
     backlog: FrozenBacklog
     counts: Counts
     retained: Cell
+    clocks: dict[tuple[int, int, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +117,5 @@ def _frozen(ledger: Ledger, now: int) -> Frozen:
         FrozenBacklog(ledger.backlog.rows(now)),
         copy(ledger.counts),
         Cell(ledger.retained),
+        dict(ledger.clocks),
     )

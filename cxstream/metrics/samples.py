@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from cxstream.core.pane import AGE_BOUNDS, BOUNDS, CATEGORIES, FLOWS, POINT, SCORE_BOUNDS, SECOND, SURVEYS
 from cxstream.core.refusal import REASONS
 from cxstream.core.tally import DELAY_BOUNDS, RESULTS
-from cxstream.metrics import counted
+from cxstream.metrics import counted, promised
 from cxstream.metrics.catalogue import CATALOGUE, OLDEST, OLDEST_LABELS, Metric, le
 from cxstream.metrics.copied import backlog_sets
 from cxstream.metrics.labels import Bounds, collect
@@ -45,7 +45,9 @@ _TABLE: Final = ("tickets",)
 class View:
     """A copy, added up over partitions and by the label sets that are shown."""
 
-    def __init__(self, copied: Copied, rules: Rules, options: Options, shown: counted.Counted) -> None:
+    def __init__(
+        self, copied: Copied, rules: Rules, options: Options, shown: counted.Counted, judged: counted.Counted
+    ) -> None:
         self.copied = copied
         self.rules = rules
         self.bounds = self._bounds(copied, rules, options)
@@ -53,6 +55,14 @@ class View:
         self.backlog = self._backlog()
         known = [*backlog_sets(copied.live), *counted.configured(rules.labels, options.teams)]
         self.counted = sorted(shown.show(counted.gather(copied), known, self._by_labels).items())
+        policies = rules.policies
+        self.series = () if policies is None else policies.series
+        """Names of policy and target of all SLA targets."""
+        self.promised = None if policies is None else policies.current
+        evaluations = counted.gather_evaluations(copied, len(self.series))
+        self.evaluated = (
+            sorted(judged.show(evaluations, known, self._by_labels).items()) if self.series else []
+        )
 
     def _by_labels(self, labels: LabelSet) -> LabelSet:
         return self.bounds.label_set(self.rules.labels, labels)
@@ -65,7 +75,9 @@ class View:
             collect(rules.labels, partition.backlog, live)
             for cells in partition.windows.values():
                 collect(rules.window_labels, cells, live)
-        for keys in (copied.flows, copied.measures, copied.answers):
+        for partition in copied.live:
+            live.setdefault("team", set()).update(team for _, _, team in partition.clocks)
+        for keys in (copied.flows, copied.measures, copied.answers, copied.evaluations):
             collect(rules.labels, (key[-1] for key in keys), tallied)
         return Bounds(options, live, tallied)
 
@@ -112,6 +124,14 @@ def _window_duration(measure: str) -> Callable[[View], Iterator[Row]]:
         for labels, cell in view.cells:
             counts, total = cell.histogram(measure)
             yield labels, _DURATION_LES, counts, total / SECOND
+
+    return rows
+
+
+def _worked(measure: str) -> Callable[[View], Iterator[Row]]:
+    def rows(view: View) -> Iterator[Row]:
+        policies = view.rules.policies
+        return _window_duration(measure)(view) if policies is not None and policies.closes else iter(())
 
     return rows
 
@@ -265,11 +285,6 @@ def release() -> str:
         return "unknown"
 
 
-def not_yet(_: View) -> Iterable[Row]:
-    """Yield nothing: the ledger keeps no SLA clocks yet."""
-    return ()
-
-
 SOURCES: Final[dict[str, Callable[[View], Iterable[Row]]]] = {
     "cxstream_first_response_window_seconds": _window_duration("first_response"),
     "cxstream_response_window_seconds": _window_duration("response"),
@@ -280,16 +295,18 @@ SOURCES: Final[dict[str, Callable[[View], Iterable[Row]]]] = {
     OLDEST: _oldest,
     "cxstream_survey_score_window": _score_window,
     "cxstream_survey_answers_window": _answers_window,
-    "cxstream_sla_evaluations_window": not_yet,
-    "cxstream_sla_tickets": not_yet,
+    "cxstream_first_response_business_window_seconds": _worked("first_response_business"),
+    "cxstream_resolution_business_window_seconds": _worked("resolution_business"),
+    "cxstream_sla_evaluations_window": promised.window,
+    "cxstream_sla_tickets": promised.running,
     "cxstream_first_response_seconds": _duration("first_response"),
     "cxstream_response_seconds": _duration("response"),
     "cxstream_resolution_seconds": _duration("resolution"),
     "cxstream_tickets_total": _tickets,
     "cxstream_survey_answers_total": _answers,
-    "cxstream_sla_evaluations_total": not_yet,
-    "cxstream_sla_target_seconds": not_yet,
-    "cxstream_sla_objective_ratio": not_yet,
+    "cxstream_sla_evaluations_total": promised.total,
+    "cxstream_sla_target_seconds": promised.targets,
+    "cxstream_sla_objective_ratio": promised.objectives,
     "cxstream_events_total": _events,
     "cxstream_dead_letters_total": _dead_letters,
     "cxstream_misplaced_events_total": _misplaced,
@@ -315,9 +332,11 @@ class Sampler:
         self._rules = rules
         self._options = options
         self._counted = counted.Counted()
+        series = () if rules.policies is None else rules.policies.series
+        self._judged = counted.Counted(len(series) * len(counted.OUTCOMES))
 
     def sample(self, copied: Copied) -> Iterator[tuple[Metric, Iterable[Row]]]:
         """The rows of every metric of the catalogue, in its order."""
-        view = View(copied, self._rules, self._options, self._counted)
+        view = View(copied, self._rules, self._options, self._counted, self._judged)
         for metric in CATALOGUE:
             yield metric, SOURCES[metric.name](view)

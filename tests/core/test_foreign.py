@@ -42,14 +42,14 @@ def upgraded(stored: dict[bytes, bytes], rng: random.Random | None = None) -> No
     for number, (key, value) in enumerate(list(stored.items())):
         if rng is not None and rng.random() < 0.3:
             continue  # not every row has been rewritten yet
-        _, arrived, pages, events = msgspec.msgpack.decode(value)[:4]
+        _, arrived, pages, events, fired_until = msgspec.msgpack.decode(value)[:5]
         events = [
             [*event, f"of {event[2]}"] if event[0] != KIND and len(event) == SIZES[event[0]] else event
             for event in events
         ]
         events.append([KIND, NOW + number, f"new-{number}", {"any": ["thing"]}])
         first = [f"of {key!r}", number] if key[:1] == b"t" else []
-        stored[key] = msgspec.msgpack.encode([FORMAT + 1, arrived, pages, events, *first])
+        stored[key] = msgspec.msgpack.encode([FORMAT + 1, arrived, pages, events, fired_until, *first])
 
 
 SIZES = {cls.rank: len(msgspec.to_builtins(cls(0, "", **more))) for cls, more in
@@ -60,7 +60,7 @@ def foreign_of(stored: dict[bytes, bytes]) -> tuple[set[str], set[str], list[Any
     """Further fields of events, events of the unknown kind, further elements of the first row."""
     fields, kinds, row = set(), set(), []
     for key, value in stored.items():
-        _, _, _, events, *further = msgspec.msgpack.decode(value)
+        _, _, _, events, _, *further = msgspec.msgpack.decode(value)
         kinds |= {event[2] for event in events if event[0] == KIND}
         fields |= {event[-1] for event in events if event[0] != KIND and len(event) > SIZES[event[0]]}
         if key[:1] == b"t":
@@ -114,7 +114,7 @@ def test_the_fields_of_a_copy_that_falls_go_with_it():
 
 
 def test_a_ticket_of_which_nothing_is_known_keeps_what_is():
-    table = {KEY: msgspec.msgpack.encode([FORMAT + 1, NOW, 1, [[KIND, NOW, "new", None]], "row"])}
+    table = {KEY: msgspec.msgpack.encode([FORMAT + 1, NOW, 1, [[KIND, NOW, "new", None]], 0, "row"])}
     assert told(table)["tickets"]["opened"] == 0
     applied(table, OPENED)
     assert told(table)["tickets"]["opened"] == 1
@@ -127,9 +127,9 @@ def test_a_first_page_of_unknown_kinds_only():
     applied(table, *replies)
     pages = sorted(key for key in table if key[:1] == b"p")
     assert pages
-    _, arrived, count, events = msgspec.msgpack.decode(table[KEY])
+    _, arrived, count, events, _ = msgspec.msgpack.decode(table[KEY])
     plain = dict(table)
-    table[KEY] = msgspec.msgpack.encode([FORMAT + 1, arrived, count, [[KIND, NOW, "new", None]]])
+    table[KEY] = msgspec.msgpack.encode([FORMAT + 1, arrived, count, [[KIND, NOW, "new", None]], 0])
     moved = [msgspec.convert(event, AnyEvent) for event in events]
     applied(table, *moved)  # they are delivered again
     assert told(table) == told(plain)

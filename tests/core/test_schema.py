@@ -97,7 +97,11 @@ def test_asyncapi_names_every_topic():
     document = yaml.safe_load(documents()[ASYNCAPI_FILE])
     assert document == asyncapi()
     assert document["asyncapi"] == "3.0.0"
-    assert {channel["address"] for channel in document["channels"].values()} == {*TOPICS, "sla-events", DEAD_LETTERS}
+    assert {channel["address"] for channel in document["channels"].values()} == {
+        *TOPICS,
+        "sla-events",
+        DEAD_LETTERS,
+    }
     messages = {message["name"]: message for message in document["components"]["messages"].values()}
     for topic in TYPE_OF_TOPIC:
         reference = messages[topic]["payload"]["schema"]["$ref"]

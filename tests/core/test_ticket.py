@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxstream.core import record, ticket, timeline
+from cxstream.core import account, record, ticket, timeline
 from cxstream.core.event import (
     AgentReplied,
     AnyEvent,
@@ -46,7 +46,8 @@ def folded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(len(events))
         return fold(events, *args, **kwargs)
 
-    monkeypatch.setattr(ticket, "fold", counting)
+    for module in (account, ticket):
+        monkeypatch.setattr(module, "fold", counting)
     return calls
 
 

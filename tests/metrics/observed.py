@@ -17,6 +17,7 @@ from cxstream.core.event import (
 from cxstream.core.ledger import Ledger
 from cxstream.core.rules import Rules
 from cxstream.core.tally import Tally
+from tests.core.sla import STANDARD
 
 NOON = 1_772_452_800_000  # 2026-03-02T12:00:00Z
 MINUTE = 60_000
@@ -37,7 +38,7 @@ class Options:
 class Worker:
     """Satisfies ``Observed``; holds all partitions unless told otherwise."""
 
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules = field(default_factory=lambda: Rules(policies=STANDARD))
     topics: tuple[str, ...] = REQUIRED_TOPICS
     partitions: int = PARTITIONS
     fingerprint: str = "f" * 64

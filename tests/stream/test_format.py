@@ -60,10 +60,10 @@ def upgraded(key: bytes, value: bytes) -> bytes:
     version, *rest = msgspec.msgpack.decode(value)
     if key == marks.KEY:
         return msgspec.msgpack.encode([version + 1, *rest, {"further": "marks"}])
-    arrived, pages, found = rest
+    arrived, pages, found, fired_until = rest
     found = [[*event, "further field"] for event in found]
     found.append([KIND, arrived, "new", None])
-    return msgspec.msgpack.encode([version + 1, arrived, pages, found, "further element"])
+    return msgspec.msgpack.encode([version + 1, arrived, pages, found, fired_until, "further element"])
 
 
 async def test_old_workers_keep_what_newer_ones_have_stored(kafka, prefix):
@@ -89,7 +89,7 @@ async def test_old_workers_keep_what_newer_ones_have_stored(kafka, prefix):
             assert rest[1:] == [{"further": "marks"}]
             continue
         rewritten += table[place] != value
-        assert rest[3:] == ["further element"]
+        assert rest[4:] == ["further element"]
         stored = {tuple(map(str, event)) for event in msgspec.msgpack.decode(value)[3]}
         assert stored <= {tuple(map(str, event)) for event in rest[2]}
     assert rewritten > 20

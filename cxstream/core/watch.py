@@ -1,0 +1,186 @@
+"""The watch: SLA clocks as a part of the fold of a ticket's events, and what time does to them after the last one.
+
+Only tickets whose frame has policies are watched. Each transition is put out beside the measurements; the outcomes
+by which a target is evaluated are measurements themselves, with the labels in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from cxstream.core.clocks import Clocks
+from cxstream.core.condition import Traits
+from cxstream.core.cycle import BREACHED, CANCELLED, MET, MET_LATE, Transition
+from cxstream.core.event import (
+    VOID_OUTCOMES,
+    AgentReplied,
+    AnyEvent,
+    CustomerReplied,
+    Opened,
+    Resolved,
+    Updated,
+)
+from cxstream.core.frame import Frame
+from cxstream.core.pane import evaluation
+from cxstream.core.policy import PolicyHistory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cxstream.core.calendar import Calendar
+    from cxstream.core.measure import Measurement, State, Yield
+
+_PLACE: Final = {MET: 0, BREACHED: 1, MET_LATE: 2}
+"""Where an outcome is counted among those of its target."""
+
+Moves = list[Transition]
+
+Running = tuple[tuple[int, int, str], ...]
+"""Of each running clock its series, its state and the ticket's team."""
+
+
+def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, out: Yield) -> None:
+    """Let time act up to an instant, then the events of that instant; their labels are in ``state`` by then."""
+    policies, before = frame.policies, state.clocks
+    if policies is None:
+        return
+    for event in group:
+        if event.tags is not None:
+            state.tags = tuple(sorted(set(event.tags)))
+    labels, tags = state.labels, frame.tags if state.tags is None else state.tags
+    found: list[Transition] = []
+    if before is None:
+        opening = frame.opening
+        if not any(event is opening for event in group):
+            return  # a life that is not known
+        era, traits = policies.era(moment), Traits(labels, tags)
+        clocks = Clocks(traits, policies.of(era).match(traits), era)
+    else:
+        clocks = before.copy()
+        if (clocks.next is not None and clocks.next < moment) or frame.handoffs or policies.changes:
+            clocks.advance(moment, frame.handoffs, moment, policies, found)
+        traits = clocks.traits
+        if labels is not traits.labels or tags != traits.tags or policies.changes:
+            clocks.rematch(Traits(labels, tags), moment, policies, found)
+    state.clocks = clocks
+    for event in group:
+        act = _ACTS[event.rank]
+        if act is not None:
+            act(event, moment, frame, clocks, policies, found)
+    if found:
+        clocks.settle()
+        out.transitions += found
+        out.measurements += evaluations(found, policies)
+
+
+def _open(event: Opened, moment: int, frame: Frame, clocks: Clocks, _: PolicyHistory, out: Moves) -> None:
+    customer = event.opened_by == "customer"
+    if event is frame.opening:
+        clocks.opened(moment, by_customer=customer, handoffs=frame.handoffs, out=out)
+    elif not clocks.open:
+        clocks.reopen(moment, by_customer=customer, out=out)
+
+
+def _update(event: Updated, moment: int, _: Frame, clocks: Clocks, __: PolicyHistory, out: Moves) -> None:
+    if event.status is not None:
+        clocks.update(event.status, moment, out)
+
+
+def _write(
+    event: CustomerReplied,  # noqa: ARG001
+    moment: int,
+    _: Frame,
+    clocks: Clocks,
+    __: PolicyHistory,
+    out: Moves,
+) -> None:
+    clocks.customer(moment, out)
+
+
+def _reply(
+    event: AgentReplied, moment: int, _: Frame, clocks: Clocks, policies: PolicyHistory, out: Moves
+) -> None:
+    if policies.of(clocks.era).counts(event):
+        clocks.reply(moment, event.waiting_since, out)
+
+
+def _resolve(event: Resolved, moment: int, _: Frame, clocks: Clocks, __: PolicyHistory, out: Moves) -> None:
+    if clocks.open:  # else a confirmation, or an implied reopening, in which no time elapses
+        clocks.resolve(moment, void=event.outcome in VOID_OUTCOMES, out=out)
+
+
+_ACTS: Final[tuple[Callable[[Any, int, Frame, Clocks, PolicyHistory, Moves], None] | None, ...]] = (
+    _open, _update, _write, _reply, _resolve, None
+)  # fmt: skip
+"""By rank, what an event does to the clocks."""
+
+
+def evaluations(transitions: Iterable[Transition], policies: PolicyHistory) -> list[Measurement]:
+    """The measurements of outcomes; of a clock that is met late the second, beside its breach."""
+    return [
+        (
+            evaluation(policies.code(each.target), _PLACE[each.kind]),
+            each.at,
+            each.labels,
+            0,
+            f"{each.target.name}/{each.cycle}",
+        )
+        for each in transitions
+        if each.counts or each.kind == MET_LATE
+    ]
+
+
+def business(frame: Frame, state: State, kind: int) -> Calendar | None:
+    """The calendar on which the first response or the resolution is measured too; ``None`` if it never closes."""
+    if frame.policies is None or state.clocks is None:
+        return None
+    target = state.clocks.promises[kind]
+    calendar = frame.policies.of(state.clocks.era).calendar if target is None else target.calendar
+    return None if calendar.always_open else calendar
+
+
+class Since(msgspec.Struct, frozen=True, gc=False):
+    """What time has done to the clocks of a ticket since its last event."""
+
+    clocks: Clocks | None = None
+    """The clocks as they are then."""
+    transitions: list[Transition] = []
+    measurements: list[Measurement] = []
+    upcoming: int | None = None
+    """The next instant at which time will act."""
+
+    def running(self, policies: PolicyHistory | None) -> Running:
+        """The clocks that run."""
+        if self.clocks is None or policies is None or not self.clocks.running:
+            return ()
+        team = self.clocks.traits.labels[0]
+        return tuple(
+            (policies.code(cycle.target), cycle.state, team) for cycle in self.clocks.running.values()
+        )
+
+
+NOTHING_SINCE: Final = Since()
+
+
+def elapse(frame: Frame, state: State, until: int, known: Since = NOTHING_SINCE) -> Since:
+    """Let time act on what the events have left, up to and with an instant; ``known`` is what held before."""
+    policies, clocks = frame.policies, state.clocks
+    if policies is None or clocks is None:
+        return NOTHING_SINCE
+    if clocks is known.clocks and (known.upcoming is None or known.upcoming > until):
+        return known
+    upcoming = clocks.upcoming(frame.handoffs, policies)
+    if upcoming is None or upcoming > until:
+        return Since(clocks, upcoming=upcoming)
+    clocks = clocks.copy()
+    found: list[Transition] = []
+    clocks.advance(until + 1, frame.handoffs, until, policies, found)
+    return Since(clocks, found, evaluations(found, policies), clocks.upcoming(frame.handoffs, policies))
+
+
+def withdrawn(transitions: Iterable[Transition], moment: int) -> list[Transition]:
+    """What is left of the transitions of a void ticket: that its clocks were cancelled by the resolution."""
+    return [each for each in transitions if each.kind == CANCELLED and each.at == moment]
