@@ -554,6 +554,8 @@ class _Walk:
             calendar_ms=cycle.calendar_ms + further_ms,
             by=cycle.by,
         )
+        if told.event_id in {other.event_id for other in self.fresh}:
+            return  # void, and not, and void within one instant: "each event once"
         self.told.append(told)
         self.fresh.append(told)
 
@@ -729,10 +731,10 @@ class _Walk:
         self.unanswered = False
 
     def _resolved(self, placed: Placed, at: int) -> None:
-        if not self.is_open:  # "an implied reopening adds nothing"
+        self.void = placed.event["outcome"] in VOID_OUTCOMES
+        if not self.is_open and not self.void:  # "an implied reopening adds nothing" but an end to void
             self._resume(at)
         self.is_open = self.unanswered = False
-        self.void = placed.event["outcome"] in VOID_OUTCOMES
         for cycle in self._running():
             if self.void:  # "a void ticket leaves all targets"
                 cycle.suspended = cycle.target in {"first_reply", "first_resolution"}

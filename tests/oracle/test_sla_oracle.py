@@ -958,6 +958,22 @@ def test_a_void_ticket_leaves_all_targets(outcome: str) -> None:
     assert [cycle.outcome for cycle in back.of("resolution")] == ["cancelled", "met"]
 
 
+def test_an_implied_reopening_ends_being_void() -> None:
+    policy = promise(first_reply="2h", first_resolution="3h")
+    void = (
+        opened("mon 9:00"),
+        resolved("mon 10:00", outcome="spam"),
+        resolved("mon 11:00", outcome="merged"),
+    )
+    assert [kind for kind, _ in told(ask(policy, *void, now="mon 12:00"), "first_resolution")] == [
+        *("applied", "cancelled"),
+    ]
+    levels = ask(policy, *void, resolved("tue 9:00"), now="tue 9:00")
+    done = only(levels, "first_resolution")
+    assert (done.outcome, done.ended_at, done.business_ms) == ("met", t("tue 9:00"), h("1:00"))
+    assert only(levels, "first_reply").by == "resolve"
+
+
 def test_skew_and_late_lives() -> None:
     policy = promise(first_reply="2h", requester_wait="4h")
     events = (
