@@ -18,6 +18,10 @@ DURATIONS: Final = {
     "first_resolution": "first resolution",
     "resolution": "resolution",
 }
+_BUSINESS: Final = {
+    "first_response_business": "first response, open hours",
+    "resolution_business": "resolution, open hours",
+}
 _FLOWS: Final = ("opened", "resolved", "reopened")
 
 
@@ -33,13 +37,23 @@ def tables(answer: Answer) -> Iterator[Table | str]:
     yield table(
         "Durations",
         *("measure", "count", "mean", "p50", "p90", "p95", "longest"),
-        rows=[(words, *_duration(answer[name])) for name, words in DURATIONS.items()],
+        rows=[
+            (words, *_duration(answer[name]))
+            for name, words in (DURATIONS | _BUSINESS).items()
+            if name in answer
+        ],
     )
     yield table(
         "Surveys",
         *("survey", "answers", "good", "neutral", "bad", "result", "mean"),
         rows=list(_surveys(answer)),
     )
+    if "sla" in answer:
+        yield table(
+            "SLA targets",
+            *("policy and target", "met", "breached", "attainment", "met late", "open", "at risk"),
+            rows=list(_sla(answer["sla"])),
+        )
     yield _groups("Windows", "window", answer["windows"])
     if "period" in answer:
         period = answer["period"]
@@ -51,6 +65,20 @@ def tables(answer: Answer) -> Iterator[Table | str]:
 def _duration(figures: Mapping[str, Any]) -> tuple[object, ...]:
     names = ("mean_seconds", "p50_seconds", "p90_seconds", "p95_seconds", "max_seconds")
     return (figures["count"], *(in_words(figures[name]) for name in names))
+
+
+def _sla(sla: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
+    for policy, targets in sla.items():
+        for target, told in targets.items():
+            yield (
+                f"{policy}: {target}",
+                told["met"],
+                told["breached"],
+                _share(told["attainment"]),
+                told["met_late"],
+                told["open"],
+                told["at_risk"],
+            )
 
 
 def _surveys(answer: Answer) -> Iterator[tuple[object, ...]]:

@@ -53,6 +53,7 @@ def check(json: Json = False, config: Config = None) -> None:
                 "settings": settings.masked(),
                 "origins": {name: settings.origin(name) for name in settings.masked()},
                 "fingerprint": settings.fingerprint,
+                "sla_policy": settings.policies.describe(),
                 "broker": {"reachable": trouble is None, "trouble": trouble},
                 "topics": [finding._asdict() for finding in findings],
                 "placement": [{**each._asdict(), "remedy": each.remedy} for each in placed],
@@ -127,6 +128,13 @@ def _parts(
     yield table("Settings (CXSTREAM_…)", "name", "value", "from", rows=rows, numbers=False)
     yield f"Fingerprint, the same on all workers of a group: {settings.fingerprint}\n"
     yield f"Broker: {'answers' if trouble is None else 'does not answer'}\n"
+    yield table(
+        f"SLA policy ({settings.sla_policy or 'built in'}): the first that matches, a channel's target before a"
+        " priority's, that before the rest",
+        *("policy", "when", "target", "priority", "channel", "within", "calendar", "paused by", "warns at"),
+        rows=list(_promises(settings)),
+        numbers=False,
+    )
     if findings:
         yield table("Topics", "topic", "state", "detail", "remedy", rows=findings, numbers=False)
     if placed:
@@ -136,6 +144,26 @@ def _parts(
     dear = sorted(series.items(), key=lambda item: -item[1])
     title = f"Series of one worker at worst: {sum(series.values()):,}"
     yield table(title, "metric", "series", rows=[(name, f"{count:,}") for name, count in dear])
+
+
+def _promises(settings: Settings) -> Iterator[tuple[object, ...]]:
+    """Every target as it holds, defaults filled in."""
+    from cxstream.cli.console import in_words
+
+    for policy in settings.policies.policies:
+        for priority, channel, layer in policy.layers():
+            for name, target in layer.items():
+                yield (
+                    policy.name,
+                    policy.when.text(),
+                    name,
+                    priority,
+                    channel,
+                    in_words(target.amount / 1_000),
+                    target.calendar.name,
+                    ", ".join(sorted(target.pause_on)) or "-",
+                    ", ".join(str(in_words(step / 1_000)) for step in target.steps) or "-",
+                )
 
 
 def _text(value: object) -> str:

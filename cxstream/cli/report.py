@@ -125,7 +125,7 @@ def _of_file(file: str, settings: Settings) -> Batch:
     from cxstream.cli.intake import Intake
     from cxstream.core.report import Batch
 
-    intake, batch = Intake(settings), Batch(settings.rules)
+    intake, batch = Intake(settings), Batch(settings.promised)
     for message in intake.messages(file):
         batch.add(message)
     batch.invalid += sum(intake.invalid.values())
@@ -141,7 +141,7 @@ def _of_kafka(settings: Settings) -> Batch:
     from cxstream.stream.history import History, MissingTopicError
     from cxstream.stream.tail import Tail
 
-    batch = Batch(settings.rules)
+    batch = Batch(settings.promised)
 
     async def read() -> None:
         async with Tail(settings) as tail:

@@ -54,7 +54,7 @@ def ticket(
     settings = settings_of(config)
     found = [m for m in _messages(file, ticket_id, settings) if instant is None or m.event.at <= instant]
     chosen = _source_of(found, ticket_id, source, file or ", ".join(settings.brokers))
-    batch = Batch(settings.rules)
+    batch = Batch(settings.promised)
     for message in found:
         if message.source == chosen:
             batch.add(message)

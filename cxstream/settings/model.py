@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -13,7 +14,7 @@ from pydantic import PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cxstream.core import event
-from cxstream.core.policy import Policies, built_in
+from cxstream.core.policy import Policies, PolicyHistory, built_in
 from cxstream.core.rules import DAY, DEFAULT_WINDOWS, HOUR, Rules
 from cxstream.core.window import parse_windows
 from cxstream.settings.policy import PolicyError
@@ -182,6 +183,11 @@ class Settings(BaseSettings):
             live_lag=self.live_lag,
             retention=self.ticket_retention,
         )
+
+    @cached_property
+    def promised(self) -> Rules:
+        """The rules with the SLA policies: what a report over all events needs to know."""
+        return replace(self.rules, policies=PolicyHistory(self.policies))
 
     @cached_property
     def policies(self) -> Policies:

@@ -152,3 +152,25 @@ def test_of_kafka(run, kafka, prefix, events, monkeypatch) -> None:
     told = run("report", "--kafka", *args)
     assert json.loads(told.stdout) == json.loads(run("report", path, *args).stdout)
     assert told.stderr == ""
+
+
+def test_sla_targets_and_open_hours(run, events, tmp_path, monkeypatch) -> None:
+    policy = tmp_path / "sla.yml"
+    policy.write_text(
+        "version: 1\n"
+        'calendars: {office: {timezone: Europe/Ljubljana, hours: {mon: ["09:02-17:00"]}}}\n'
+        "policies: [{name: all, first_reply: 2m, resolution: 8h}]\n"
+    )
+    monkeypatch.setenv("CXSTREAM_SLA_POLICY", str(policy))
+    answer = json.loads(run("report", events(*TICKET), "--json").stdout)
+    assert answer["sla"]["all"]["first_reply"]["breached"] == 1
+    assert answer["first_response_business"]["sum_seconds"] == 180  # 09:00 to 09:05, open from 09:02 on
+    shown = run("report", events(*TICKET)).stdout
+    assert "all: first_reply" in shown
+    assert "first response, open hours" in shown
+
+
+def test_without_a_policy_what_customers_expect_of_a_channel_holds(run, events) -> None:
+    answer = json.loads(run("report", events(*TICKET), "--json").stdout)
+    assert answer["sla"].keys() == {"default"}
+    assert "first_response_business" not in answer

@@ -128,7 +128,11 @@ def test_check_warns_of_a_policy_without_its_topics(run, broker, monkeypatch, tm
     )
     monkeypatch.setenv("CXSTREAM_SLA_POLICY", str(policy))
     monkeypatch.setenv("CXSTREAM_TEAMS", "billing")
-    assert "customer-replied, ticket-updated" in run("check").stderr
+    result = run("check")
+    assert "customer-replied, ticket-updated" in result.stderr
+    row = next(line for line in result.stdout.splitlines() if "first_reply" in line)
+    assert row.split() == ["all", "always", "first_reply", "any", "any", "1h", "always", "-", "45m"]
+    assert '"seconds": 3600.0' in run("check", "--json").stdout
 
 
 @pytest.mark.parametrize("args", [["check"], ["topics", "check"], ["topics", "create"], ["ticket", "T-1"]])
