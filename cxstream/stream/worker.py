@@ -137,6 +137,7 @@ class Worker(Share):
     async def stop(self) -> None:
         """Apply what is in hand, write and commit it, leave the group; within 10 s even if the broker is away."""
         self._state = "stopping"
+        patience = _STOPPING if self._broker.trouble is None else _GIVING_UP  # nothing can be committed then
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -144,7 +145,7 @@ class Worker(Share):
         if self._failed is not None and self._failed.done():
             await self._abandon()
         if self._app is not None:
-            await self._stop_app(self._app)
+            await self._stop_app(self._app, patience)
             self._app = None
         await self._cancel_taking()
         self._recovery.parked.update(self._owned)
@@ -157,9 +158,9 @@ class Worker(Share):
             self._failed.cancel()
         self._state = "stopped"
 
-    async def _stop_app(self, app: App) -> None:
+    async def _stop_app(self, app: App, patience: float) -> None:
         stopping = asyncio.create_task(app.stop(), name="stop")
-        done, _ = await asyncio.wait([stopping], timeout=_STOPPING)
+        done, _ = await asyncio.wait([stopping], timeout=patience)
         if not done:
             log.error("not everything could be committed in time; it will be done again after the next start")
             await self._abandon()
@@ -268,10 +269,10 @@ class Worker(Share):
             # Broken off by the next rebalance. To return now would have Faust read events in the middle of it.
             await self._assigned.wait()
             return
-        except Exception as error:  # Faust would swallow it
+        except Exception as error:  # noqa: BLE001 - Faust would swallow it, and read events
             self._fail(error)
-            await app.crash(error)
-            raise
+            await asyncio.Event().wait()  # until Faust is stopped; a crash of its own would only say it again
+            return
         for partition in owned.values():
             partition.start(self._intake.take, functools.partial(self._behind, partition))
         self._owned.update(owned)
