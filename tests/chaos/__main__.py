@@ -100,7 +100,7 @@ def chaos(folder: Path, *, events: int, kills: int, seed: int, minutes: float, r
             raise AssertionError(f"{count} events were published, the topics hold {total}")
         told = cluster.audit()
         rows, written = rows_left(cluster.broker.address, "chaos-tickets-changelog")
-        fenced = sum("taken over by another worker" in line for line in cluster.lines())
+        fenced = sum("taken over by another worker" in log for log in cluster.logs())
         return {
             "events": told["events"],
             "tickets": told["tickets"],

@@ -246,7 +246,7 @@ class Cluster:
         urls = [part for worker in self.workers for part in ("--worker", worker.url)]
         return json.loads(self.run("audit", *urls, "--json"))
 
-    def lines(self) -> Iterator[str]:
-        """All log lines of all workers that there have ever been."""
+    def logs(self) -> Iterator[str]:
+        """The logs of all workers that there have ever been."""
         for path in sorted(self.folder.glob("worker-*.log")):
-            yield from path.read_text().splitlines()
+            yield path.read_text()
