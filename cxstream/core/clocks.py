@@ -14,6 +14,7 @@ import msgspec
 
 from cxstream.core.cycle import (
     APPLIED,
+    BREACHED,
     CANCELLED,
     CHANGED,
     MET,
@@ -59,8 +60,10 @@ class Clocks(msgspec.Struct, gc=False):
     """Which of the policies of the history is in force."""
     status: str = "new"
     open: bool = True
+    by_customer: bool = True
+    """A customer opened it."""
     replied: bool = False
-    """Nobody waits for the first reply any more: it was made, or made needless, or nobody ever waited."""
+    """The first reply was made, or made needless by a resolution: from then on it is the next one that is awaited."""
     unanswered: bool = False
     """The customer has written or reopened since the last reply or resolution."""
     first_resolved: bool = False
@@ -84,6 +87,7 @@ class Clocks(msgspec.Struct, gc=False):
             self.era,
             self.status,
             self.open,
+            self.by_customer,
             self.replied,
             self.unanswered,
             self.first_resolved,
@@ -168,8 +172,7 @@ class Clocks(msgspec.Struct, gc=False):
 
     def opened(self, at: int, *, by_customer: bool, handoffs: Sequence[int], out: Out) -> None:
         """The opening."""
-        self.reopened = at
-        self.replied = not by_customer
+        self.reopened, self.by_customer = at, by_customer
         if by_customer:
             self._start(FIRST_REPLY, at, out, since=next((since for since in handoffs if since > at), at))
         if self.promises[FIRST_REPLY] is None:
@@ -223,7 +226,8 @@ class Clocks(msgspec.Struct, gc=False):
                 self._end(kind, CANCELLED, at, out)
             else:
                 self._end(kind, MET, at, out, by_resolution=True)
-        self.open, self.unanswered, self.replied = False, False, True
+        self.open = self.unanswered = False
+        self.replied |= self.by_customer and not void
         self.first_resolved |= not void
 
     def update(self, status: str, at: int, out: Out) -> None:
@@ -232,8 +236,11 @@ class Clocks(msgspec.Struct, gc=False):
         for kind, cycle in list(self.running.items()):
             paused = status in cycle.target.pause_on
             if paused == cycle.running:
-                changed = msgspec.structs.replace(cycle.counted(at), running=not paused)
-                self._put(kind, changed.timed(), PAUSED if paused else RESUMED, at, out)
+                changed = msgspec.structs.replace(cycle.counted(at), running=not paused).timed()
+                if cycle.breached:  # nothing is due any more: only what elapses until it is met late
+                    self.running[kind] = changed
+                else:
+                    self._put(kind, changed, PAUSED if paused else RESUMED, at, out)
 
     # -- cycles
 
@@ -248,6 +255,8 @@ class Clocks(msgspec.Struct, gc=False):
         paused = self.status in target.pause_on
         cycle = begin(target, number, at if since is None else since, used=used, passed=passed, paused=paused)
         self._put(kind, cycle, APPLIED, at, out)
+        if cycle.breached:
+            out.append(cycle.transition(BREACHED, at, self.traits.labels))
 
     def _put(self, kind: int, cycle: Cycle, transition: int, at: int, out: Out) -> None:
         self.running[kind] = cycle

@@ -60,8 +60,13 @@ class Transition(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether it is the one outcome by which the cycle is evaluated."""
-        return self.kind == BREACHED or (self.kind == MET and not self.needless)
+        """Whether it is the one outcome by which the cycle is evaluated: not of one reopened with no time left."""
+        return (self.kind == BREACHED and not self.stillborn) or (self.kind == MET and not self.needless)
+
+    @property
+    def stillborn(self) -> bool:
+        """Whether it is the breach of a cycle that had no time left when it began."""
+        return self.kind == BREACHED and self.at == self.started == self.due and self.passed > 0
 
     @property
     def needless(self) -> bool:

@@ -118,8 +118,8 @@ class Ticket(Account):
         return self._since.upcoming
 
     def fire(self, now: int) -> Change | None:
-        """Let time act on the SLA clocks up to ``now``; ``None`` if nothing happens."""
-        if self._since.upcoming is None or self._since.upcoming > now:
+        """Let time act on the SLA clocks up to ``now``, when events precede timers; ``None`` if nothing happens."""
+        if self._since.upcoming is None or self._since.upcoming >= now:
             return None
         before, self.fired_until = self._since, now
         self._since = elapse(self.frame, self._state, now)
@@ -141,7 +141,7 @@ class Ticket(Account):
         if event.at >= last.at and self._adds_only(event, last):
             if self.frame.follows(event, self._state.last_reply):
                 return self._recompute(event, standing=None, whole=True)
-            if event.at == last.at and event.rank == Updated.rank and event.status is None:  # type: ignore[union-attr]
+            if event.at == last.at and event.rank == Updated.rank:
                 return self._note(event)
             return self._append(event)
         whole = len(self.timeline.pages) == 1 or self.frame.learn(
@@ -165,7 +165,7 @@ class Ticket(Account):
             return True
         # At the instant of the last event: unless it changes the labels in force at that instant.
         return (
-            ((event.rank == Updated.rank and event.status is None) or order(event) > order(last))  # type: ignore[union-attr]
+            (event.status is None if event.rank == Updated.rank else order(event) > order(last))  # type: ignore[union-attr]
             and self._state.agrees(event)
             and self._lone_instant(last.at)
         )

@@ -35,9 +35,9 @@ class Timers:
         heappush(self._heap, (at, key))
 
     def take(self, now: int) -> bytes | None:
-        """A ticket to look at by ``now``; ``None`` if there is none."""
+        """A ticket to look at, of an instant before ``now``; ``None`` if there is none."""
         heap = self._heap
-        if not heap or heap[0][0] > now:
+        if not heap or heap[0][0] >= now:
             return None
         first = heappop(heap)
         while heap and heap[0] == first:

@@ -66,7 +66,7 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
         if labels is not traits.labels or tags != traits.tags or policies.changes:
             clocks.rematch(Traits(labels, tags), moment, policies, found)
     state.clocks = clocks
-    for event in group:
+    for event in _last_status(group) if len(group) > 1 else group:
         act = _ACTS[event.rank]
         if act is not None:
             act(event, moment, frame, clocks, policies, found)
@@ -74,6 +74,12 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
         clocks.settle()
         out.transitions += found
         out.measurements += evaluations(found, policies)
+
+
+def _last_status(group: Sequence[AnyEvent]) -> list[AnyEvent]:
+    """The events of an instant, of its statuses only the last: the others were in force for no time."""
+    statuses = [event for event in group if event.rank == Updated.rank and event.status is not None]  # type: ignore[union-attr]
+    return [event for event in group if event not in statuses[:-1]]
 
 
 def _open(event: Opened, moment: int, frame: Frame, clocks: Clocks, _: PolicyHistory, out: Moves) -> None:
@@ -108,8 +114,10 @@ def _reply(
 
 
 def _resolve(event: Resolved, moment: int, _: Frame, clocks: Clocks, __: PolicyHistory, out: Moves) -> None:
-    if clocks.open:  # else a confirmation, or an implied reopening, in which no time elapses
+    if clocks.open:
         clocks.resolve(moment, void=event.outcome in VOID_OUTCOMES, out=out)
+    elif not event.automatic:  # an implied reopening, in which no time elapses; else a confirmation
+        clocks.unanswered = False
 
 
 _ACTS: Final[tuple[Callable[[Any, int, Frame, Clocks, PolicyHistory, Moves], None] | None, ...]] = (
@@ -166,18 +174,21 @@ NOTHING_SINCE: Final = Since()
 
 
 def elapse(frame: Frame, state: State, until: int, known: Since = NOTHING_SINCE) -> Since:
-    """Let time act on what the events have left, up to and with an instant; ``known`` is what held before."""
+    """Let time act on what the events have left, up to an instant at which more may happen first.
+
+    ``known`` is what held before.
+    """
     policies, clocks = frame.policies, state.clocks
     if policies is None or clocks is None:
         return NOTHING_SINCE
-    if clocks is known.clocks and (known.upcoming is None or known.upcoming > until):
+    if clocks is known.clocks and (known.upcoming is None or known.upcoming >= until):
         return known
     upcoming = clocks.upcoming(frame.handoffs, policies)
-    if upcoming is None or upcoming > until:
+    if upcoming is None or upcoming >= until:
         return Since(clocks, upcoming=upcoming)
     clocks = clocks.copy()
     found: list[Transition] = []
-    clocks.advance(until + 1, frame.handoffs, until, policies, found)
+    clocks.advance(until, frame.handoffs, until, policies, found)
     return Since(clocks, found, evaluations(found, policies), clocks.upcoming(frame.handoffs, policies))
 
 

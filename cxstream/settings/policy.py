@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["PolicyError", "load"]
 
 _LONGEST: Final = 520  # weeks of open time: a target that takes ten years is a mistake
-_UNTIL_RESOLVED: Final = ("resolution", "first_resolution", "requester_wait", "agent_work")
+_RESOLUTIONS: Final = ("resolution", "first_resolution")
 
 
 def load(path: Path) -> Policies:
@@ -223,7 +223,7 @@ def _refuse_slow_replies(policy: Policy, place: Place) -> None:
         for channel in (*CHANNELS, NONE):
             promised = {t.name: t for t in policy.promises(priority, channel) if t is not None}
             for reply in (promised.get("first_reply"), promised.get("next_reply")):
-                for name in _UNTIL_RESOLVED:
+                for name in _RESOLUTIONS:
                     end = promised.get(name)
                     if reply and end and reply.calendar is end.calendar and reply.amount > end.amount:
                         raise Refused(

@@ -103,12 +103,12 @@ WEEK: list[AnyEvent] = [
 def ticket(
     events: Iterable[AnyEvent], history: PolicyHistory | None = None, until: int | None = None
 ) -> Ticket:
-    """A ticket of these events, one after the other; time has acted up to ``until``, or not at all."""
+    """A ticket of these events, one after the other; time has acted up to and with ``until``, or not at all."""
     found = Ticket("default", "T-1", DAY, policies=history or STANDARD)
     for event in events:
         found.insert(event)
     if until is not None:
-        found.fire(until)
+        found.fire(until + 1)
     return found
 
 
