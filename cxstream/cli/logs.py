@@ -42,8 +42,8 @@ def _worth_telling(record: logging.LogRecord) -> bool:
     """
     if record.exc_info is None:
         return record.levelno >= logging.CRITICAL
-    # Faust crashes when the broker is away while it starts; it is started again.
-    return type(record.exc_info[1]).__name__ != "KafkaConnectionError"
+    # Faust crashes when the broker is away while it starts (it is started again), and its agents when they are ended.
+    return type(record.exc_info[1]).__name__ not in {"KafkaConnectionError", "CancelledError"}
 
 
 def set_up(settings: Settings) -> None:

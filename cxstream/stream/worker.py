@@ -34,7 +34,6 @@ from cxstream.stream.writer import TOO_LARGE, FencedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from types import TracebackType
 
     from cxstream.settings import Settings
     from cxstream.stream.delivery import App, Consumer
@@ -87,9 +86,7 @@ class Worker(Share):
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -175,6 +172,8 @@ class Worker(Share):
         for partition in [*self._owned.values(), *self._recovery.parked.values()]:
             await partition.stop()
             partition.intact = False
+        self._recovery.parked.update(self._owned)
+        self._owned.clear()  # there is nothing to be written any more
         if self._app is not None:
             cast("Consumer", self._app.consumer).forget()
 
