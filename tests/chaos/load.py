@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -85,6 +85,16 @@ def rows_left(address: str, topic: str) -> tuple[int, int]:
 
 
 def _ends(address: str, topic: str) -> list[int]:
+    """The end offsets by partition; a broker that has just started is asked until it leads them all."""
+    for wait in (0.2, 0.5, 1, 2, 4, 8, 15):
+        try:
+            return _asked(address, topic)
+        except KafkaException:
+            time.sleep(wait)
+    return _asked(address, topic)
+
+
+def _asked(address: str, topic: str) -> list[int]:
     consumer = _consumer(address)
     try:
         numbers = consumer.list_topics(topic, timeout=30).topics[topic].partitions
