@@ -59,6 +59,8 @@ class Clocks(msgspec.Struct, gc=False):
     era: int
     """Which of the policies of the history is in force."""
     status: str = "new"
+    status_at: int | None = None
+    """The moment of the event that said so."""
     open: bool = True
     by_customer: bool = True
     """A customer opened it."""
@@ -86,6 +88,7 @@ class Clocks(msgspec.Struct, gc=False):
             self.promises,
             self.era,
             self.status,
+            self.status_at,
             self.open,
             self.by_customer,
             self.replied,
@@ -182,7 +185,9 @@ class Clocks(msgspec.Struct, gc=False):
 
     def reopen(self, at: int, *, by_customer: bool, out: Out) -> None:
         """An explicit reopening; what had elapsed before the resolution is kept."""
-        self.open, self.status, self.reopened = True, "open", at
+        self.open, self.reopened = True, at
+        if self.status_at != at:
+            self.status = "open"
         for kind in _UNTIL_RESOLVED:
             self._start(kind, at, out)
         if not self.first_resolved:  # the resolution said that the ticket is none, which is taken back
@@ -232,7 +237,7 @@ class Clocks(msgspec.Struct, gc=False):
 
     def update(self, status: str, at: int, out: Out) -> None:
         """A new status of the ticket: pauses clocks, or lets them run again."""
-        self.status = status
+        self.status, self.status_at = status, at
         for kind, cycle in list(self.running.items()):
             paused = status in cycle.target.pause_on
             if paused == cycle.running:

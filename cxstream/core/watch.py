@@ -66,7 +66,7 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
         if labels is not traits.labels or tags != traits.tags or policies.changes:
             clocks.rematch(Traits(labels, tags), moment, policies, found)
     state.clocks = clocks
-    for event in _last_status(group) if len(group) > 1 else group:
+    for event in _status_first(group) if len(group) > 1 else group:
         act = _ACTS[event.rank]
         if act is not None:
             act(event, moment, frame, clocks, policies, found)
@@ -76,10 +76,10 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
         out.measurements += evaluations(found, policies)
 
 
-def _last_status(group: Sequence[AnyEvent]) -> list[AnyEvent]:
-    """The events of an instant, of its statuses only the last: the others were in force for no time."""
+def _status_first(group: Sequence[AnyEvent]) -> list[AnyEvent]:
+    """The events of an instant, its last status first: what starts then starts with it, the others never held."""
     statuses = [event for event in group if event.rank == Updated.rank and event.status is not None]  # type: ignore[union-attr]
-    return [event for event in group if event not in statuses[:-1]]
+    return [*statuses[-1:], *(event for event in group if event not in statuses)]
 
 
 def _open(event: Opened, moment: int, frame: Frame, clocks: Clocks, _: PolicyHistory, out: Moves) -> None:
