@@ -68,7 +68,6 @@ class Clocks(msgspec.Struct, gc=False):
     """The first reply was made, or made needless by a resolution: from then on it is the next one that is awaited."""
     unanswered: bool = False
     """The customer has written or reopened since the last reply or resolution."""
-    first_resolved: bool = False
     reopened: int = 0
     """The moment of the last opening or reopening."""
     replied_at: int | None = None
@@ -78,6 +77,8 @@ class Clocks(msgspec.Struct, gc=False):
     """By kind of target the number of its last cycle."""
     kept: dict[int, tuple[int, int]] = {}
     """By kind of target the business time and the time on the wall that its cycles took until now."""
+    suspended: dict[int, Cycle] = {}
+    """First reply and first resolution of a void ticket, which come back with it."""
     next: int | None = None
     """The instant of the next timer."""
 
@@ -93,12 +94,12 @@ class Clocks(msgspec.Struct, gc=False):
             self.by_customer,
             self.replied,
             self.unanswered,
-            self.first_resolved,
             self.reopened,
             self.replied_at,
             dict(self.running),
             dict(self.numbers),
             dict(self.kept),
+            dict(self.suspended),
             self.next,
         )
 
@@ -188,10 +189,9 @@ class Clocks(msgspec.Struct, gc=False):
         self.open, self.reopened = True, at
         if self.status_at != at:
             self.status = "open"
+        self._resume(at, out)
         for kind in _UNTIL_RESOLVED:
             self._start(kind, at, out)
-        if not self.first_resolved:  # the resolution said that the ticket is none, which is taken back
-            self._start(FIRST_RESOLUTION, at, out)
         self.unanswered |= by_customer
         if self.unanswered and self.replied:
             self._start(NEXT_REPLY, at, out)
@@ -212,6 +212,7 @@ class Clocks(msgspec.Struct, gc=False):
             if kind in self.running:
                 self._end(kind, MET, at, out)
         self.replied, self.unanswered, self.replied_at = True, False, at
+        self.suspended.pop(FIRST_REPLY, None)
         if self.open:
             self._start(PERIODIC_UPDATE, at, out)
 
@@ -225,15 +226,29 @@ class Clocks(msgspec.Struct, gc=False):
         self._fire(at, out)
 
     def resolve(self, at: int, *, void: bool, out: Out) -> None:
-        """An effective resolution that is not preceded by an implied reopening, which changes no clock."""
-        for kind in list(self.running):
+        """An effective resolution; an implied reopening before it changes no clock, but for an end to being void."""
+        if not void:
+            self._resume(at, out)
+        for kind, cycle in list(self.running.items()):
             if void or kind in {NEXT_REPLY, PERIODIC_UPDATE}:
                 self._end(kind, CANCELLED, at, out)
+                if kind in {FIRST_REPLY, FIRST_RESOLUTION}:
+                    self.suspended[kind] = cycle.counted(at)
             else:
                 self._end(kind, MET, at, out, by_resolution=True)
         self.open = self.unanswered = False
         self.replied |= self.by_customer and not void
-        self.first_resolved |= not void
+
+    def _resume(self, at: int, out: Out) -> None:
+        """Take up the clocks of a ticket that is void no more; nothing has elapsed meanwhile."""
+        for kind, cycle in self.suspended.items():
+            target = self.promises[kind]
+            if target is not None:
+                still = msgspec.structs.replace(cycle, running=False, mark=at)
+                paused = self.status in target.pause_on
+                goal = cycle.target if cycle.breached else target  # an outcome stands
+                self._put(kind, moved(still, goal, at, paused=paused), APPLIED, at, out)
+        self.suspended = {}
 
     def update(self, status: str, at: int, out: Out) -> None:
         """A new status of the ticket: pauses clocks, or lets them run again."""
@@ -274,7 +289,7 @@ class Clocks(msgspec.Struct, gc=False):
             transition = MET_LATE
         ended = cycle.transition(transition, at, self.traits.labels, by_resolution=by_resolution)
         out.append(ended)
-        if kind in _UNTIL_RESOLVED or kind == FIRST_RESOLUTION:
+        if kind in _UNTIL_RESOLVED:
             self.kept[kind] = (ended.used, ended.passed)
 
     def settle(self) -> None:

@@ -114,10 +114,8 @@ def _reply(
 
 
 def _resolve(event: Resolved, moment: int, _: Frame, clocks: Clocks, __: PolicyHistory, out: Moves) -> None:
-    if clocks.open:
+    if clocks.open or not event.automatic:  # else a confirmation
         clocks.resolve(moment, void=event.outcome in VOID_OUTCOMES, out=out)
-    elif not event.automatic:  # an implied reopening, in which no time elapses; else a confirmation
-        clocks.unanswered = False
 
 
 _ACTS: Final[tuple[Callable[[Any, int, Frame, Clocks, PolicyHistory, Moves], None] | None, ...]] = (
