@@ -273,7 +273,8 @@ class Clocks(msgspec.Struct, gc=False):
         self.numbers[kind] = number
         used, passed = self.kept.get(kind, (0, 0))
         paused = self.status in target.pause_on
-        cycle = begin(target, number, at if since is None else since, used=used, passed=passed, paused=paused)
+        at = at if since is None else since
+        cycle = begin(target, number, at, used=used, passed=passed, paused=paused)
         self._put(kind, cycle, APPLIED, at, out)
         if cycle.breached:
             out.append(cycle.transition(BREACHED, at, self.traits.labels))

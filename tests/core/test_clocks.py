@@ -263,7 +263,7 @@ def test_a_hand_off_from_a_bot_starts_the_first_reply() -> None:
         AgentReplied(at("02 11:30"), "r"),
     ]
     found = ticket(events, policies(Policy("standard", Every(()), standard({}, first_reply=1))))
-    assert told(found.transitions(), "first_reply") == [(1, "applied", "02 09:00"), (1, "met", "02 11:30")]
+    assert told(found.transitions(), "first_reply") == [(1, "applied", "02 11:00"), (1, "met", "02 11:30")]
     applied, met = found.transitions()
     assert (local(applied.started), local(applied.due), met.used) == ("02 11:00", "02 12:00", 30 * MINUTE)
 
@@ -275,7 +275,7 @@ def test_a_second_hand_off_starts_it_anew_unless_it_is_late_already() -> None:
         Updated(at("02 12:00"), "u", human_since=second),
     ]
     moves = one("first_reply", 1, *events, AgentReplied(at("02 10:30"), "r"))
-    assert moves == [(1, "applied", "02 09:00"), (1, "changed", "02 09:50"), (1, "met", "02 10:30")]
+    assert moves == [(1, "applied", "02 09:10"), (1, "changed", "02 09:50"), (1, "met", "02 10:30")]
     events[1] = Updated(at("02 12:00"), "u", human_since=at("02 11:00"))
     assert one("first_reply", 1, *events, AgentReplied(at("02 11:30"), "r"))[-2:] == [
         (1, "breached", "02 10:10"),
