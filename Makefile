@@ -1,6 +1,6 @@
 # Everything a developer runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo stack test test-deep chaos check format kafka bench screenshots clean
+.PHONY: help install lock demo stack test test-deep chaos check format kafka bench soak screenshots clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -62,8 +62,11 @@ format: install ## let ruff mend what it can
 kafka: ## a real single-node Kafka in the foreground (Java 17 and Maven, no Docker); KAFKA_PORT=9092
 	@tests/kafka/broker.sh $${TMPDIR:-/tmp}/cxstream-kafka $(KAFKA_PORT)
 
-bench: install ## measure and print (see benchmarks/)
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: install ## measure everything but the long run, into docs/performance.md (20 minutes; see benchmarks/)
+	@$(BIN)/python -m benchmarks --write $(ARGS)
+
+soak: install ## the long run, into docs/performance.md (half an hour)
+	@$(BIN)/python -m benchmarks soak --write $(ARGS)
 
 screenshots: install ## the pictures of the documentation, taken anew (chromium; fonts-inter makes them nicer)
 	@$(BIN)/python docs/screenshots.py

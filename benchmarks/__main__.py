@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME…] [--json FILE] [--small] [--profile]`: measure and print."""
+"""`python -m benchmarks [NAME…] [--write] [--small] [--json FILE] [--profile]`: measure and print."""
 
 from __future__ import annotations
 
@@ -6,99 +6,89 @@ import argparse
 import json
 import logging
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import traceback
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import structlog
 
-from benchmarks import core, delay, machine, scrape, throughput
-from tests.kafka import RealBroker, obstacle
-
-NAMES: Final = ("core", "scrape", "throughput", "delay")
-WITH_KAFKA: Final = {"throughput", "delay"}
-LINES: Final[dict[str, Callable[[dict[str, Any]], list[str]]]] = {
-    "core": core.lines,
-    "scrape": scrape.lines,
-    "throughput": throughput.lines,
-    "delay": delay.lines,
-}
+from benchmarks import core, machine, page, parts, throughput
+from benchmarks.running import Failed, progress
+from tests.kafka import obstacle
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run what is named; 1 if a part failed, 2 if it cannot run here."""
     given = _parser().parse_args(arguments)
-    names = given.names or NAMES
-    if WITH_KAFKA & set(names) and (reason := obstacle()):
-        print(f"throughput and delay need a real Kafka: {reason}", file=sys.stderr)
+    names = given.names or parts.USUAL
+    if any(parts.PARTS[name].kafka for name in names) and (reason := obstacle()):
+        print(f"{', '.join(names)} need a real Kafka: {reason}", file=sys.stderr)
         return 2
-    found: dict[str, Any] = {
-        "command": " ".join(["python -m benchmarks", *(sys.argv[1:] if arguments is None else arguments)]),
-        "machine": machine.describe(),
-    }
-    with kafka(wanted=bool(WITH_KAFKA & set(names))) as address:
-        for name in names:
-            started = time.perf_counter()
-            result = run(name, address, small=given.small, events=given.events, profiled=given.profile)
-            took = round(time.perf_counter() - started, 1)
-            print(f"\n{name} ({took} s)", *LINES[name](result), sep="\n  ", flush=True)
-            found[name] = {**result, "took_seconds": took}
+    if given.small and given.write:
+        print("--small shows that it works, not how fast: leave --write out", file=sys.stderr)
+        return 2
+    command = " ".join(["python -m benchmarks", *(sys.argv[1:] if arguments is None else arguments)])
+    found: dict[str, Any] = {}
+    for number, name in enumerate(names, 1):
+        print(f"\n{name} ({number} of {len(names)})", flush=True)
+        found[name] = _measured(name, command, given)
+        if given.write:  # after each, so that what was measured is kept whatever comes
+            page.write(found)
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=2) + "\n")
-    return 0
+    if given.write:
+        print(f"\nwritten: {page.RESULTS.name}, {page.PAGE.name} and its pictures")
+    failed = [name for name, result in found.items() if "failed" in result]
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def run(name: str, address: str, *, small: bool, events: int | None, profiled: bool) -> dict[str, Any]:
-    """One benchmark."""
-    if name == "throughput":
-        count = events or (throughput.SMALL if small else throughput.EVENTS)
-        return _throughput(address, count, small=small, profiled=profiled)
-    if name == "delay":
-        return delay.measure(address, (200,), probes=20, each=2, warm=1) if small else delay.measure(address)
-    if name == "scrape":
-        return scrape.measure(scrape.SMALL if small else scrape.SIZES)
-    count = events or (core.SMALL if small else core.EVENTS)
-    found = core.measure(count, small=small)
-    if profiled:
-        core.profile(count)
-    return found
+def _measured(name: str, command: str, given: argparse.Namespace) -> dict[str, Any]:
+    """A part's result with when and how it came about; a part that fails says why, and the others go on."""
+    about = {"command": command, "machine": machine.describe()}
+    started = time.perf_counter()
+    try:
+        result = parts.run(name, small=given.small)
+        lines = parts.PARTS[name].lines(result)
+        if given.profile:
+            _profile(name)
+    except Failed as failed:
+        result, lines = {"failed": str(failed)}, [f"failed: {failed}"]
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other parts are measured
+        traceback.print_exc()
+        result, lines = {"failed": repr(error)}, [f"failed: {error!r}"]
+    took = round(time.perf_counter() - started, 1)
+    print(*(f"  {line}" for line in lines), sep="\n")
+    progress(f"{name} took {took} s")
+    return {**about, "took_seconds": took, **result}
 
 
-def _throughput(address: str, count: int, *, small: bool, profiled: bool) -> dict[str, Any]:
-    rounds = 2 if small else throughput.ROUNDS
-    if not profiled:
-        return throughput.measure(address, count, rounds)
-    with tempfile.TemporaryDirectory() as place:
-        raw = Path(place) / "worker.prof"
-        found = throughput.measure(address, count, rounds, profile=raw)
-        core.write_profile(str(raw), core.PROFILES / "worker.txt", count)
-    return found
-
-
-@contextmanager
-def kafka(*, wanted: bool) -> Iterator[str]:
-    """The address of a broker of our own, if one is wanted."""
-    if not wanted:
-        yield ""
-        return
-    with tempfile.TemporaryDirectory(prefix="cxstream-bench-") as place, RealBroker(Path(place)) as broker:
-        yield broker.address
+def _profile(name: str) -> None:
+    """Write anew where the time goes."""
+    if name == "core":
+        core.profile(core.EVENTS)
+    elif name == "throughput":
+        with TemporaryDirectory() as place, parts.kafka(wanted=True) as address:
+            raw = Path(place) / "worker.prof"
+            throughput.profile(address, raw)
+            core.write_profile(str(raw), core.PROFILES / "worker.txt", throughput.PROFILED)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure cxstream; see benchmarks/README.md."
     )
+    known: Final = (*parts.PARTS, [])
+    listed = f"of {', '.join(parts.PARTS)}; default all but soak"
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=known, help=listed)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", choices=[*NAMES, []], help=f"of {', '.join(NAMES)}; default all"
+        "--write", action="store_true", help="put the figures into results.json and docs/performance.md"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, machine and versions")
-    parser.add_argument(
-        "--small", action="store_true", help="a minute in all; shows that it works, not how fast"
-    )
-    parser.add_argument("--events", type=int, metavar="N", help="of throughput and core")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--small", action="store_true", help="shows that it works, not how fast")
     parser.add_argument(
         "--profile", action="store_true", help="rewrite benchmarks/profiles/*.txt of core and throughput"
     )
@@ -107,4 +97,5 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it says what it tries again
     sys.exit(main())

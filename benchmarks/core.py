@@ -15,7 +15,7 @@ from time import perf_counter, process_time
 from typing import Any, Final, NamedTuple, TypeVar
 
 from benchmarks.events import Record, records
-from benchmarks.running import answer
+from benchmarks.running import answer, default_rules
 from cxstream.core.event import AgentReplied, AnyEvent, Opened
 from cxstream.core.ledger import Ledger
 from cxstream.core.reading import Message, read
@@ -117,9 +117,9 @@ def collections(made: Sequence[Record]) -> list[float]:
     return pauses
 
 
-def one_pass(made: Sequence[Record]) -> Seconds:
+def one_pass(made: Sequence[Record], rules: Rules | None = None) -> Seconds:
     """Read, apply, advance and drain as a worker does it, with a look at the watch between the stages."""
-    rules = Rules()
+    rules = rules or default_rules()
     ledger = Ledger(rules, Tally(rules), {})
     reading = apply = advance = drain = 0.0
     rows = size = 0
@@ -196,7 +196,7 @@ def _replies(count: int, per_ticket: int) -> list[tuple[str, AnyEvent]]:
 
 
 def _hot(events: Sequence[tuple[str, AnyEvent]]) -> dict[str, float]:
-    rules = Rules()
+    rules = default_rules()
     ledger = Ledger(rules, Tally(rules), {})
     size, slowest = 0, 0.0
     started = process_time()
@@ -237,7 +237,7 @@ def rows_in(path: Path) -> Iterator[tuple[bytes, bytes]]:
 
 def _open_tickets(count: int) -> dict[bytes, bytes]:
     """A table of open tickets, each opened and answered once within the last days."""
-    rules, stored = Rules(), dict[bytes, bytes]()
+    rules, stored = default_rules(), dict[bytes, bytes]()
     ledger = Ledger(rules, Tally(rules), stored)
     rng = random.Random(1)
     teams, channels = [f"team-{n}" for n in range(10)], ("email", "web", "chat", "phone")
@@ -265,7 +265,7 @@ def _open_tickets(count: int) -> dict[bytes, bytes]:
 
 
 def _rows_of(made: Sequence[Record]) -> dict[bytes, bytes]:
-    rules, stored = Rules(), dict[bytes, bytes]()
+    rules, stored = default_rules(), dict[bytes, bytes]()
     ledger = Ledger(rules, Tally(rules), stored)
     for start in range(0, len(made), DRAIN_EVERY):
         applying(ledger, reading_of(made[start : start + DRAIN_EVERY]))
@@ -279,7 +279,7 @@ def _rows_of(made: Sequence[Record]) -> dict[bytes, bytes]:
 def profile(count: int, place: Path = PROFILES) -> list[Path]:
     """Where the time goes, by function, one file per stage."""
     made = list(records(count))
-    rules = Rules()
+    rules = default_rules()
     watches = {name: cProfile.Profile() for name in ("reading", "apply", "drain", "rebuild")}
     stored: dict[bytes, bytes] = {}
     ledger = Ledger(rules, Tally(rules), stored)

@@ -1,7 +1,10 @@
-"""From published to visible in `/metrics`, beside other traffic.
+"""From published to visible in `/metrics`, beside traffic.
 
-A probe publishes a `ticket-opened` of a team that only probes have and scrapes until the counter of opened tickets
-of that team shows it. What a scrape takes is part of what is measured, so it is told beside it.
+The traffic holds *probes*: a `ticket-opened` of a team that nothing else has, every few ms. A scrape shows how many of
+them have been counted, so it tells how old the newest probe in it is: that is the delay, at an instant chosen by the
+scraper and not by the worker. In *shown* it ends with the scrape (what a user of the numbers sees, the scrape's own
+time included), in *asked* it ends when the scrape begins (what the worker takes). Both are up to one step of the
+probes too long.
 """
 
 from __future__ import annotations
@@ -12,98 +15,123 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 import aiohttp
 
-from benchmarks.events import encode
-from benchmarks.running import Failed, RunningWorker, child, said, settings_for
+from benchmarks.load import TEAM
+from benchmarks.running import Failed, RunningWorker, child, progress, said, settings_for
 from benchmarks.spread import milliseconds
 from cxstream.settings import Settings
 from cxstream.stream import topics
-from cxstream.stream.publisher import Publisher
 
 RATES: Final = (1_000, 10_000)
-PROBES: Final = 500
-AFTER: Final = (5, 10, 15, 20, 30, 50, 100)
-"""ms after publishing at which further probes ask, once each."""
-EACH: Final = 40
-"""Probes for each of these."""
-GOAL: Final = {"p50": 20.0, "p99": 100.0}
-"""ms at 1,000 events/s."""
+HERTZ: Final = 5.0
+"""Scrapes per second; a Prometheus asks once in 5 to 15 s, the live page once a second."""
+SECONDS: Final = 40.0
+"""Of scrapes at that rate."""
+PRESSED: Final = 10.0
+"""Seconds of scrapes back to back."""
 WARM: Final = 5.0
-"""Seconds of traffic before the first probe."""
-INTERVAL: Final = 0.005
-"""Seconds from the answer to one scrape to the next scrape of the same probe."""
-_GAP: Final = (0.01, 0.05)
-"""Seconds between two probes, by chance, so that they keep no step with anything."""
-_LOST: Final = 15.0
-"""Seconds after which the worker is said not to keep up."""
-_TEAM: Final = "probes"
+"""Seconds of traffic before."""
+GOAL: Final = {"p50": 20.0, "p99": 100.0}
+"""ms."""
+LATE: Final = 2.0
+"""Seconds' worth of events that a worker may be behind at the end before it is said not to keep up."""
+_CAUGHT_UP: Final = 120.0
+"""Seconds after the traffic in which all probes must be there."""
 
 
-class Probe(NamedTuple):
-    """All in seconds."""
+class Scrape(NamedTuple):
+    """``time.perf_counter()`` before and after it, and how many probes it shows."""
 
-    shown: float
-    """From before the publishing to the end of the scrape that shows it: what a user sees."""
-    asked: float
-    """To the beginning of that scrape: the delay of the worker alone is hardly less, and at most ``shown``."""
-    acknowledged: float
-    """To the broker's acknowledgement."""
-    scrapes: list[float]
-    """What the scrapes took."""
+    begun: float
+    ended: float
+    probes: int
 
 
 def measure(
     address: str,
     rates: tuple[int, ...] = RATES,
-    probes: int = PROBES,
-    each: int = EACH,
-    prefix: str = "bench-",
+    *,
+    seconds: float = SECONDS,
+    pressed: float = PRESSED,
     warm: float = WARM,
+    prefix: str = "bench-",
 ) -> dict[str, Any]:
     """One worker per rate, on topics of its own."""
-    return {f"{rate}/s": _at(address, rate, (probes, each), f"{prefix}delay-{rate}", warm) for rate in rates}
+    return {
+        f"{rate}/s": _at(address, rate, (seconds, pressed), f"{prefix}delay-{rate}", warm) for rate in rates
+    }
 
 
-def _at(address: str, rate: int, counts: tuple[int, int], name: str, warm: float) -> dict[str, Any]:
+def _at(address: str, rate: int, seconds: tuple[float, float], name: str, warm: float) -> dict[str, Any]:
     settings = settings_for(address, name, f"{name}.", clock="wall")
     asyncio.run(topics.create(settings))
-    with RunningWorker(settings) as worker:
+    with TemporaryDirectory() as place, RunningWorker(settings) as worker:
         worker.wait_until_ready()
-        with traffic(settings, rate) as told:
+        log = Path(place) / "probes"
+        progress(f"{rate:,} events/s for {warm + sum(seconds):.0f} s")
+        with traffic(settings, rate, log) as told:
             time.sleep(warm)
-            cpu, started = worker.cpu(), time.perf_counter()
-            try:
-                found, shares = asyncio.run(probe(settings, worker.url, *counts))
-            except Failed as failed:
-                lag = worker.total("cxstream_consumer_lag_events")
-                return {"load": told, "kept_up": False, "reason": str(failed), "lag_at_the_end": int(lag)}
-            busy = (worker.cpu() - cpu) / (time.perf_counter() - started)
-            lag = worker.total("cxstream_consumer_lag_events")
+            runs = {}
+            for kind, length, pause in (
+                ("realistic", seconds[0], 1 / HERTZ),
+                ("back_to_back", seconds[1], 0.0),
+            ):
+                cpu, started = worker.cpu(), time.perf_counter()
+                found = asyncio.run(scrapes(f"{worker.url}/metrics", length, pause))
+                cores = (worker.cpu() - cpu) / (time.perf_counter() - started)
+                runs[kind] = (found, cores, int(worker.total("cxstream_consumer_lag_events")))
             samples = sum(not line.startswith(b"#") for line in worker.get("/metrics")[1].splitlines())
-        return {
-            "kept_up": True,
-            "probes": len(found),
-            "load": told,
-            "shown_ms": milliseconds([each.shown for each in found]),
-            "asked_ms": milliseconds([each.asked for each in found]),
-            "acknowledged_ms": milliseconds([each.acknowledged for each in found]),
-            "scrape_ms": milliseconds([took for each in found for took in each.scrapes]),
-            "scrapes_per_probe": round(sum(len(each.scrapes) for each in found) / len(found), 2),
-            "visible_when_asked_after_ms": shares,
-            "samples": samples,
-            "worker_cores": round(busy, 2),
-            "lag_at_the_end": int(lag),
-        }
+        published = [int(at) / 1e9 for at in log.read_text().split()]
+        _caught_up(worker, len(published))
+    return {
+        "load": told,
+        "samples": samples,
+        **{
+            kind: {
+                **_told(found, published),
+                "worker_cores": round(cores, 2),
+                "lag_at_the_end": lag,
+                "kept_up": lag < LATE * rate,
+            }
+            for kind, (found, cores, lag) in runs.items()
+        },
+    }
+
+
+def _told(found: list[Scrape], published: list[float]) -> dict[str, Any]:
+    seen = [(scrape, published[scrape.probes - 1]) for scrape in found if scrape.probes]
+    if not seen:
+        raise Failed("no scrape shows a probe: the worker does not keep up")
+    return {
+        "scrapes": len(seen),
+        "shown_ms": milliseconds([scrape.ended - at for scrape, at in seen]),
+        "asked_ms": milliseconds([max(0.0, scrape.begun - at) for scrape, at in seen]),
+        "scrape_ms": milliseconds([scrape.ended - scrape.begun for scrape in found]),
+    }
+
+
+def _caught_up(worker: RunningWorker, probes: int) -> None:
+    """Each probe has been counted once, or the delays mean nothing."""
+    deadline = time.monotonic() + _CAUGHT_UP
+    while (shown := opened(worker.get("/metrics")[1])) < probes and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if shown != probes:
+        raise Failed(f"{shown:,} of {probes:,} probes were shown {_CAUGHT_UP:.0f} s after the last")
 
 
 @contextmanager
-def traffic(settings: Settings, rate: int) -> Iterator[dict[str, Any]]:
-    """Events at a rate from another process; what it says at its end is in the dict afterwards."""
+def traffic(settings: Settings, rate: int, log: Path) -> Iterator[dict[str, Any]]:
+    """Events at a rate from another process, probes among them, whose instants are in ``log`` at its end.
+
+    What it says at its end is in the dict afterwards.
+    """
     told: dict[str, Any] = {}
-    command = ["-m", "benchmarks.load", settings.brokers[0], settings.topic_prefix, str(rate), str(20 * rate)]
+    command = ["-m", "benchmarks.load", settings.brokers[0], settings.topic_prefix, str(rate), str(log)]
     with child(command) as (process, errors):
         while "publishing" not in said(errors):
             if process.poll() is not None:
@@ -116,105 +144,55 @@ def traffic(settings: Settings, rate: int) -> Iterator[dict[str, Any]]:
         told.update(json.loads(out))
 
 
-async def probe(settings: Settings, url: str, count: int, each: int) -> tuple[list[Probe], dict[str, float]]:
-    """Probes that ask at once and again until they see it; and shares of probes visible by when they are asked for."""
+async def scrapes(url: str, seconds: float, pause: float) -> list[Scrape]:
+    """Scrape over a connection that stays open, at instants that keep no step with anything."""
     rng = random.Random(1)
-    shares: dict[str, float] = {}
-    async with (
-        Publisher(settings, linger=0) as publisher,
-        aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as session,
-    ):
-        await _send(publisher, 0, "other")  # opens the connections
-        await publisher.flush()
-
-        async def one(number: int, pause: float = 0.0) -> Probe:
-            await asyncio.sleep(rng.uniform(*_GAP))
-            return await _one(publisher, session, f"{url}/metrics", number, pause)
-
-        found = [await one(number) for number in range(1, count + 1)]
-        number = count
-        for after in AFTER:
-            seen = 0
-            for _ in range(each):
-                number += 1
-                seen += len((await one(number, after / 1_000)).scrapes) == 1
-            shares[str(after)] = round(seen / each, 3)
-    return found, shares
+    found = []
+    async with aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}) as session:
+        deadline = time.perf_counter() + seconds
+        while time.perf_counter() < deadline:
+            begun = time.perf_counter()
+            async with session.get(url) as response:
+                body = await response.read()
+            ended = time.perf_counter()
+            found.append(Scrape(begun, ended, opened(body)))
+            await asyncio.sleep(max(0.0, begun + pause * rng.uniform(0.75, 1.25) - time.perf_counter()))
+    return found
 
 
-async def _one(
-    publisher: Publisher, session: aiohttp.ClientSession, url: str, number: int, pause: float
-) -> Probe:
-    started = time.perf_counter()
-    await _send(publisher, number, _TEAM)
-    flushing = asyncio.create_task(_flushed(publisher))
-    await asyncio.sleep(pause)
-    scrapes: list[float] = []
-    while True:
-        before = time.perf_counter()
-        async with session.get(url) as response:
-            body = await response.read()
-        after = time.perf_counter()
-        scrapes.append(after - before)
-        if opened(body) >= number:
-            return Probe(after - started, before - started, await flushing - started, scrapes)
-        if after - started > _LOST:
-            raise Failed(f"probe {number} was not seen within {_LOST:.0f} s")
-        await asyncio.sleep(INTERVAL)
-
-
-async def _send(publisher: Publisher, number: int, team: str) -> None:
-    ticket = f"{team}-{number}"
-    value = {
-        "ticket_id": ticket,
-        "occurred_at": time.time_ns() // 1_000_000,
-        "event_id": ticket,
-        "team": team,
-    }
-    await publisher.send("ticket-opened", ticket.encode(), encode(value))
-
-
-async def _flushed(publisher: Publisher) -> float:
-    await publisher.flush()
-    return time.perf_counter()
-
-
-def opened(body: bytes) -> float:
+def opened(body: bytes) -> int:
     """Tickets opened by probes, of a scrape."""
-    total, at, team = 0.0, 0, f'team="{_TEAM}"'.encode()
+    total, at, team = 0.0, 0, f'team="{TEAM}"'.encode()
     while (at := body.find(b"\ncxstream_tickets_total{", at)) >= 0:
         at += 1
         line = body[at : body.find(b"\n", at)]
         if team in line and b'flow="opened"' in line:
             total += float(line.rpartition(b" ")[2])
-    return total
+    return int(total)
+
+
+def reached(run: dict[str, Any], kind: str = "shown") -> bool:
+    """Whether a rate's delay beside realistic scrapes is within the goal."""
+    return all(run["realistic"][f"{kind}_ms"][share] <= most for share, most in GOAL.items())
 
 
 def lines(found: dict[str, Any]) -> list[str]:
     """For people."""
-    out = [f"{'ms':14}{'p50':>9}{'p90':>9}{'p99':>9}{'max':>9}"]
-    for rate, run in found.items():
-        load = run["load"]["events_per_second"]
-        if not run["kept_up"]:
-            out.append(
-                f"beside {load:,.0f} events/s: it does not keep up: {run['reason']}; {run['lag_at_the_end']:,} behind"
-            )
-            continue
+    out = [f"{'ms':24}{'p50':>9}{'p90':>9}{'p99':>9}{'max':>9}"]
+    for run in (found[rate] for rate in found if rate.endswith("/s")):
         out.append(
-            f"beside {load:,.0f} events/s, {run['probes']} probes, {run['worker_cores']} cores of the worker,"
-            f" {run['samples']} samples a scrape"
+            f"beside {run['load']['events_per_second']:,.0f} events/s, {run['samples']:,} samples a scrape"
         )
-        for name in ("shown", "asked", "acknowledged", "scrape"):
-            row = run[f"{name}_ms"]
+        for kind in ("realistic", "back_to_back"):
+            part = run[kind]
             out.append(
-                f"  {name:12}" + "".join(f"{row[share]:9.2f}" for share in ("p50", "p90", "p99", "max"))
+                f"  {part['scrapes']} scrapes {kind.replace('_', ' ')}, {part['worker_cores']} cores of the worker,"
+                f" {part['lag_at_the_end']:,} behind at the end{'' if part['kept_up'] else ': it does not keep up'}"
             )
-        shares = ", ".join(
-            f"{after} ms {share:.0%}" for after, share in run["visible_when_asked_after_ms"].items()
-        )
-        out.append(f"  visible to a scrape begun after {shares}")
-        if rate == "1000/s":
-            for name in ("shown", "asked"):
-                reached = all(run[f"{name}_ms"][share] <= most for share, most in GOAL.items())
-                out.append(f"  goal p50 ≤ 20, p99 ≤ 100, by {name}: {'reached' if reached else 'missed'}")
+            for name in ("shown", "asked", "scrape"):
+                row = part[f"{name}_ms"]
+                out.append(
+                    f"    {name:20}" + "".join(f"{row[each]:9.2f}" for each in ("p50", "p90", "p99", "max"))
+                )
+        out.append(f"  goal p50 ≤ 20, p99 ≤ 100, shown: {'reached' if reached(run) else 'missed'}")
     return out

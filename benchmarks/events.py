@@ -27,13 +27,13 @@ class Record(NamedTuple):
     value: bytes
 
 
-def deliveries(count: int) -> Iterator[Delivery]:
+def deliveries(count: int, tickets_per_day: float = TICKETS_PER_DAY) -> Iterator[Delivery]:
     """The first so many deliveries of the four topics, faults of the transport included."""
-    scenario = Scenario(tickets_per_day=TICKETS_PER_DAY, optional_topics=())
+    scenario = Scenario(tickets_per_day=tickets_per_day, optional_topics=())
     return islice(Helpdesk(scenario, SEED, START).deliveries(), count)
 
 
-def records(count: int) -> Iterator[Record]:
+def records(count: int, tickets_per_day: float = TICKETS_PER_DAY) -> Iterator[Record]:
     """The same as bytes."""
-    for delivery in deliveries(count):
+    for delivery in deliveries(count, tickets_per_day):
         yield Record(delivery.topic, delivery.key.encode(), encode(delivery.value))

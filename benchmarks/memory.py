@@ -14,14 +14,14 @@ from typing import Any
 
 from benchmarks.core import rows_in
 from benchmarks.machine import resident_bytes
+from benchmarks.running import default_rules
 from cxstream.core.ledger import Ledger
-from cxstream.core.rules import Rules
 from cxstream.core.tally import Tally
 
 
 def recover(path: Path) -> dict[str, Any]:
     """Read, build, and look at the memory of this process."""
-    rules = Rules()
+    rules = default_rules()
     gc.collect()
     empty = resident_bytes()
     stored = dict(rows_in(path))

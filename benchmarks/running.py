@@ -16,8 +16,10 @@ from types import TracebackType
 from typing import IO, Any, Final, Self
 from urllib.parse import urlsplit
 
-from benchmarks.machine import cpu_seconds, resident_bytes
+from benchmarks.machine import cpu_seconds, most_resident_bytes, resident_bytes
+from cxstream.core.rules import Rules
 from cxstream.settings import Settings
+from cxstream.settings.model import PREFIX
 
 ROOT: Final = Path(__file__).parents[1]
 PARTITIONS: Final = 4
@@ -29,32 +31,44 @@ class Failed(Exception):  # noqa: N818 - as the project's other exceptions are n
     """A process under measurement did not do its work; carries what it said last."""
 
 
-def settings_for(address: str, name: str, topics: str, clock: str = "event") -> Settings:
+def settings_for(address: str, name: str, topics: str, clock: str = "event", **more: Any) -> Settings:
     """Settings of the group ``name`` on topics that begin with ``topics``; other workers may share these."""
     return Settings(
-        brokers=(address,),
-        app=name,
-        topic_prefix=topics,
-        partitions=PARTITIONS,
-        clock="event" if clock == "event" else "wall",
-        http="127.0.0.1:0",
-        log_level="warning",
+        **{
+            "brokers": (address,),
+            "app": name,
+            "topic_prefix": topics,
+            "partitions": PARTITIONS,
+            "clock": clock,
+            "http": "127.0.0.1:0",
+            "log_level": "warning",
+            **more,
+        }
     )
+
+
+def default_rules() -> Rules:
+    """The rules of a worker with default settings, SLA policy included."""
+    return settings_for("localhost:9092", "rules", "").rules
 
 
 def environment(settings: Settings) -> dict[str, str]:
     """The same settings as a child process reads them."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CXSTREAM_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    written = settings.masked()
+    given = {name: written[name] for name in settings.model_fields_set}
     return {
         **inherited,
-        "CXSTREAM_BROKERS": ",".join(settings.brokers),
-        "CXSTREAM_APP": settings.app,
-        "CXSTREAM_TOPIC_PREFIX": settings.topic_prefix,
-        "CXSTREAM_PARTITIONS": str(settings.partitions),
-        "CXSTREAM_CLOCK": settings.clock,
-        "CXSTREAM_HTTP": settings.http,
-        "CXSTREAM_LOG_LEVEL": settings.log_level,
+        **{
+            PREFIX + name.upper(): ",".join(value) if isinstance(value, list) else str(value)
+            for name, value in given.items()
+        },
     }
+
+
+def progress(text: str) -> None:
+    """Say what is going on, with the time."""
+    print(f"  {time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
 @contextmanager
@@ -103,14 +117,22 @@ class RunningWorker:
         worker.snapshot()["offsets"]
     """
 
-    def __init__(self, settings: Settings, profile: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, profile: Path | None = None, module: tuple[str, ...] = ("cxstream",)
+    ) -> None:
+        """With ``module`` another program than ``cxstream`` is started, with the same arguments."""
         measured = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]
-        self._child = child([*measured, "-m", "cxstream", "worker"], environment(settings))
+        self._child = child([*measured, "-m", *module, "worker"], environment(settings))
         self._line: http.client.HTTPConnection
         self.url = ""
         self.pid = 0
+        self.started = 0.0
+        """``time.perf_counter()`` before the process was started."""
+        self.slowest = 0.0
+        """Seconds, of the answers while it was waited for."""
 
     def __enter__(self) -> Self:
+        self.started = time.perf_counter()
         process, errors = self._process, self._errors = self._child.__enter__()
         assert process.stdout is not None
         self.url = process.stdout.readline().rpartition(" ")[2].strip()
@@ -146,16 +168,23 @@ class RunningWorker:
             response = self._line.getresponse()
         return response.status, response.read()
 
-    def wait_until_ready(self) -> None:
-        """Return when the worker owns and has recovered all partitions."""
-        deadline = time.monotonic() + READY
+    def wait_until_ready(self, patience: float = READY) -> float:
+        """Return when the worker owns and has recovered all partitions: seconds since the process was started."""
+        deadline = time.monotonic() + patience
         while True:
+            asked = time.perf_counter()
             status, body = self.get("/readyz")
+            self.slowest = max(self.slowest, time.perf_counter() - asked)
             if status == 200:
-                return
+                return time.perf_counter() - self.started
             if time.monotonic() > deadline:
                 raise Failed(f"the worker is not ready: {body.decode()}{said(self._errors)}")
             time.sleep(0.02)
+
+    def reason(self) -> str | None:
+        """Why the worker is not ready, if it is not."""
+        status, body = self.get("/readyz")
+        return None if status == 200 else body.decode()
 
     def snapshot(self) -> dict[str, Any]:
         """``/api/snapshot``."""
@@ -189,3 +218,23 @@ class RunningWorker:
     def resident(self) -> int:
         """Bytes of memory."""
         return resident_bytes(self.pid)
+
+    def most_resident(self) -> int:
+        """Bytes of memory at the most since its start."""
+        return most_resident_bytes(self.pid)
+
+    def files(self) -> int:
+        """Open file descriptors."""
+        return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
+
+
+def state_when_ready(worker: RunningWorker, patience: float = READY) -> dict[str, Any]:
+    """Wait until a worker is ready; how it was on the way, and is then."""
+    seconds = worker.wait_until_ready(patience)
+    return {
+        "seconds": seconds,
+        "cpu_seconds": worker.cpu(),
+        "slowest_answer_ms": round(worker.slowest * 1e3, 1),
+        "resident": worker.resident(),
+        "most_resident": worker.most_resident(),
+    }

@@ -1,24 +1,31 @@
-"""Events per second of one worker, durable, with all default windows, against a bare loop over the same topics."""
+"""Events per second of one worker, durable, with all default windows, over topics that are full.
+
+Against a bare loop over the same topics, and against a smaller job on Bytewax and Quix Streams (see `peers`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
 
-from benchmarks.events import records
-from benchmarks.running import Failed, RunningWorker, answer, settings_for
+from benchmarks import rivals
+from benchmarks.events import Record, records
+from benchmarks.running import READY, Failed, RunningWorker, answer, progress, settings_for, state_when_ready
 from benchmarks.spread import median
 from cxstream.settings import Settings
 from cxstream.stream import topics
 from cxstream.stream.publisher import Publisher
 
-EVENTS: Final = 400_000
-SMALL: Final = 20_000
-ROUNDS: Final = 3
+EVENTS: Final = 1_000_000
+SMALL: Final = 5_000
+PROFILED: Final = 400_000
+"""Events of the run under cProfile."""
+ROUNDS: Final = 2
 GOAL: Final = 0.35
 _SLOW: Final = 600.0
 """Seconds after which a worker is taken for stuck."""
@@ -27,56 +34,96 @@ _LOOK: Final = 0.25
 
 
 def measure(
-    address: str, count: int, rounds: int = ROUNDS, prefix: str = "bench-", profile: Path | None = None
+    address: str,
+    count: int = EVENTS,
+    rounds: int = ROUNDS,
+    prefix: str = "bench-",
+    *,
+    peers: tuple[str, ...] = tuple(rivals.NAMES),
 ) -> dict[str, Any]:
-    """Publish once, then bare loop and worker in turns; ``profile`` adds a last worker under cProfile."""
+    """Publish once, then bare loop and worker in turns, then each peer."""
     source = settings_for(address, f"{prefix}throughput", f"{prefix}throughput.")
     started = time.perf_counter()
+    progress(f"publishing {count:,} events")
     asyncio.run(publish(source, count))
     publishing = time.perf_counter() - started
     bare, worker = [], []
     for number in range(rounds):
+        progress(f"round {number + 1} of {rounds}")
         found = answer(["-m", "benchmarks.bare", address, source.topic_prefix, str(count)])
-        bare.append(_rates(found))
+        bare.append(rates(found))
         settings = settings_for(address, f"{prefix}throughput-{number}", source.topic_prefix)
-        worker.append(_rates(follow(settings, count)))
-    if profile is not None:
-        follow(settings_for(address, f"{prefix}throughput-profile", source.topic_prefix), count, profile)
-    ratios = [
-        ours["events_per_second"] / theirs["events_per_second"]
-        for ours, theirs in zip(worker, bare, strict=True)
-    ]
-    return {
+        worker.append(rates(follow(settings, count)))
+    found = {
         "events": count,
         "published_per_second": round(count / publishing),
         "bare": bare,
         "worker": worker,
-        "ratios": [round(ratio, 3) for ratio in ratios],
-        "ratio": round(median(ratios), 3),
+        "ratios": [_ratio(ours, theirs) for ours, theirs in zip(worker, bare, strict=True)],
         "goal": GOAL,
         "bare_events_per_second": round(median([run["events_per_second"] for run in bare])),
         "worker_events_per_second": round(median([run["events_per_second"] for run in worker])),
         "worker_cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in worker]), 2),
         "bare_cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in bare]), 2),
+        "peers": {name: _against(name, worker, source, count) for name in peers},
     }
+    found["ratio"] = round(median(found["ratios"]), 3)
+    found["cpu_ratio"] = round(found["bare_cpu_us_per_event"] / found["worker_cpu_us_per_event"], 3)
+    return found
+
+
+def profile(address: str, path: Path, count: int = PROFILED) -> None:
+    """Where the time of a worker goes, as cProfile writes it."""
+    settings = settings_for(address, "bench-profile", "bench-profile.")
+    asyncio.run(publish(settings, count))
+    follow(settings, count, profile=path)
+
+
+def _against(name: str, worker: list[dict[str, Any]], source: Settings, count: int) -> dict[str, Any]:
+    """A peer over the same topics; one that fails says why, and the others go on."""
+    progress(rivals.NAMES[name])
+    try:
+        ran = rates(rivals.run(name, source.brokers[0], source.topic_prefix, count))
+        version = rivals.versions()[rivals.PACKAGES[name]]
+    except Failed as failed:
+        return {"failed": str(failed)}
+    ours = median([run["events_per_second"] for run in worker])
+    cpu = median([run["cpu_us_per_event"] for run in worker])
+    return {
+        **ran,
+        "version": version,
+        "worker_is_faster": round(ours / ran["events_per_second"], 2),
+        "worker_needs_less_cpu": round(ran["cpu_us_per_event"] / cpu, 2),
+    }
+
+
+def _ratio(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
+    return round(ours["events_per_second"] / theirs["events_per_second"], 3)
 
 
 async def publish(settings: Settings, count: int) -> None:
     """Create the topics and publish the simulated helpdesk's first events."""
+    await publish_records(settings, records(count))
+
+
+async def publish_records(settings: Settings, made: Iterable[Record]) -> None:
+    """Create the topics and publish."""
     await topics.create(settings)
     async with Publisher(settings) as publisher:
-        for topic, key, value in records(count):
+        for topic, key, value in made:
             await publisher.send(topic, key, value)
 
 
-def follow(settings: Settings, count: int, profile: Path | None = None) -> dict[str, Any]:
+def follow(
+    settings: Settings, count: int, *, profile: Path | None = None, patience: float = READY
+) -> dict[str, Any]:
     """Start a worker on topics that are full and watch it, from when it has begun until all is applied.
 
     What was applied at the first look is neither in the events nor in the seconds, and so is all of the start.
     """
     with RunningWorker(settings, profile) as worker:
+        ready = state_when_ready(worker, patience)
         deadline = time.monotonic() + _SLOW
-        worker.wait_until_ready()
         while not (first := worker.applied()):
             time.sleep(0.005)
         started, cpu = time.perf_counter(), worker.cpu()
@@ -98,6 +145,7 @@ def follow(settings: Settings, count: int, profile: Path | None = None) -> dict[
             "events": done - first,
             "seconds": seconds,
             "cpu_seconds": cpu,
+            "ready": ready,
             "committed_after_seconds": round(time.perf_counter() - applied_at, 2),
             "resident_mb": round(worker.resident() / 1e6, 1),
             "results": worker.by_label("cxstream_events_total", "result"),
@@ -117,7 +165,8 @@ async def committed(settings: Settings) -> int:
     return sum(meta.offset for tp, meta in found.items() if tp.topic in sources and meta.offset > 0)
 
 
-def _rates(run: dict[str, Any]) -> dict[str, Any]:
+def rates(run: dict[str, Any]) -> dict[str, Any]:
+    """A run with what it comes to per second and per event."""
     events = max(run["events"], 1)
     return {
         **run,
@@ -131,14 +180,31 @@ def _rates(run: dict[str, Any]) -> dict[str, Any]:
 def lines(found: dict[str, Any]) -> list[str]:
     """For people."""
     verdict = "reached" if found["ratio"] >= GOAL else "missed"
-    out = [
-        f"{name:10}{found[f'{name}_events_per_second']:>9,} events/s"
-        f"{found[f'{name}_cpu_us_per_event']:8.2f} µs of processor time per event"
-        for name in ("bare", "worker")
-    ]
-    out.append(f"ratio {found['ratio']}, of each round {found['ratios']}; goal {GOAL}: {verdict}")
+    out = [_line(name, median_run(found, name)) for name in ("bare", "worker")]
+    out.append(
+        f"ratio {found['ratio']}, of each round {found['ratios']}; goal {GOAL}: {verdict};"
+        f" by processor time {found['cpu_ratio']}"
+    )
+    for name, run in found["peers"].items():
+        if "failed" in run:
+            out.append(f"{name}: {run['failed']}")
+        else:
+            out.append(f"{_line(name, run)}, the worker is {run['worker_is_faster']} times as fast")
     last = found["worker"][-1]
     out.append(
         f"committed {last['committed_after_seconds']} s after the last was applied; results {last['results']}"
     )
     return out
+
+
+def median_run(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """The middle of a result's runs of the worker or the bare loop."""
+    names = ("events_per_second", "cpu_us_per_event")
+    return {each: found[f"{name}_{each}"] for each in names}
+
+
+def _line(name: str, run: dict[str, Any]) -> str:
+    return (
+        f"{name:10}{run['events_per_second']:>9,} events/s"
+        f"{run['cpu_us_per_event']:8.2f} µs of processor time per event"
+    )

@@ -1,20 +1,54 @@
 """The benchmarks run and count what they say; none of their times is judged here."""
 
 import json
+import xml.etree.ElementTree as ET
+from itertools import islice
 
 import pytest
 
 from benchmarks import __main__ as program
-from benchmarks import core, delay, events, scrape, throughput
+from benchmarks import (
+    core,
+    delay,
+    events,
+    fill,
+    footprint,
+    goals,
+    growth,
+    hot,
+    machine,
+    page,
+    parts,
+    scrape,
+    soak,
+    state,
+    throughput,
+    workers,
+)
+from benchmarks.running import Failed, default_rules
 from cxstream.core.event import REQUIRED_TOPICS
 from cxstream.core.ledger import Ledger
-from cxstream.core.rules import Rules
+from cxstream.core.rules import DEFAULT_WINDOWS, Rules
 from cxstream.core.tally import Tally
+
+NOW = fill.START
 
 
 def positive(found: dict) -> bool:
     """Whether every number in a result is above 0."""
     return all(value > 0 for value in found.values() if isinstance(value, (int, float)))
+
+
+def told(name: str, found: dict) -> str:
+    """What page and terminal say of a part's result, which they must be able to."""
+    result = {"command": "", "took_seconds": 1.0, "machine": machine.describe(), **found}
+    results = {name: result}
+    for picture in page.charts(results).values():
+        assert ET.fromstring(picture).tag.endswith("svg")
+    rows = [row for goal, row in zip(goals.GOALS, goals.table(results)[2:], strict=True) if goal.part == name]
+    assert all(("reached" in row or "missed" in row) for row in rows)
+    assert "{{" not in page.page(results, page.charts(results))
+    return "\n".join([*parts.PARTS[name].lines(result), *rows])
 
 
 class TestEvents:
@@ -27,6 +61,37 @@ class TestEvents:
     def test_catching_up_loses_none(self):
         made = list(events.records(3_000))
         assert sorted(core.by_topic(made, 100)) == sorted(made)
+
+    def test_of_so_many_tickets(self):
+        assert len({record.key for record in footprint.of_tickets(40)}) == 40
+
+    def test_a_hot_ticket_has_the_same_events_as_many(self):
+        one, many = list(hot.lives(100, hot=True)), list(hot.lives(100, hot=False))
+        assert {record.key for record in one} == {b"1"}
+        assert len({record.key for record in many}) == 10
+        ledger = Ledger(Rules(), Tally(Rules()), {})
+        core.applying(ledger, core.reading_of(one))
+        assert ledger.counts.entries == 1
+        assert [record.topic for record in one] == [record.topic for record in many]
+
+
+class TestFill:
+    @pytest.mark.parametrize("stories", [fill.open_tickets, fill.resolved_tickets])
+    def test_rows_are_those_a_ledger_writes(self, stories):
+        stored: dict[bytes, bytes] = {}
+        ledger = Ledger(default_rules(), Tally(default_rules()), stored)
+        for ticket, story in stories(50):
+            for event in story:
+                assert ledger.apply(fill.SOURCE, ticket, event, now=NOW, arrived=NOW) != "duplicate"
+        ledger.drain()
+        assert stored == dict(fill.rows(stories(50), NOW))
+
+    def test_tickets_are_open_and_resolved(self):
+        for stories, opened in ((fill.open_tickets, 50), (fill.resolved_tickets, 0)):
+            rules = default_rules()
+            ledger = Ledger(rules, Tally(rules), dict(fill.rows(stories(50), NOW)))
+            assert list(ledger.rebuild(NOW))[-1] == 50
+            assert ledger.counts.opened + ledger.counts.reopened - ledger.counts.resolved == opened
 
 
 class TestCore:
@@ -62,11 +127,23 @@ class TestCore:
             assert "function calls" in text
             assert str(tmp_path) not in text and "site-packages" not in text
 
+    def test_growth_names_what_grows(self):
+        found = growth.measure(300, repeats=1)
+        assert set(found["partitions"]) == {"1", "4", "16", "64"}
+        assert DEFAULT_WINDOWS in told("growth", found)
+
 
 class TestScrape:
-    def test_samples_grow_with_teams_and_not_with_tickets(self):
-        few, more, tickets = scrape.measure(((1, 50), (2, 50), (2, 150)), repeats=1)["sizes"]
-        assert few["samples"] < more["samples"] == tickets["samples"]
+    def test_samples_grow_with_teams_and_not_with_tickets_or_panes(self):
+        sizes = (
+            (1, 50, DEFAULT_WINDOWS),
+            (2, 50, DEFAULT_WINDOWS),
+            (2, 150, DEFAULT_WINDOWS),
+            (2, 50, scrape.MANY_PANES),
+        )
+        few, more, tickets, panes = scrape.measure(sizes, repeats=1)["sizes"]
+        assert few["samples"] < more["samples"] == tickets["samples"] == panes["samples"]
+        assert panes["panes"] > 5 * more["panes"]
         assert positive(few)
 
 
@@ -80,36 +157,109 @@ class TestDelay:
         )
         assert delay.opened(body) == 3
 
+    def test_a_delay_is_the_age_of_the_newest_probe_shown(self):
+        published = [10.0, 10.1, 10.2]
+        found = delay._told([delay.Scrape(10.15, 10.25, 2), delay.Scrape(9.0, 9.1, 0)], published)
+        assert found["scrapes"] == 1
+        assert found["asked_ms"]["p50"] == pytest.approx(50)
+        assert found["shown_ms"]["p50"] == pytest.approx(150)
+
     def test_probes_are_seen_beside_traffic(self, kafka, prefix):
-        found = delay.measure(kafka.address, (100,), probes=3, each=1, prefix=prefix, warm=0.5)["100/s"]
-        assert found["probes"] == 3
-        assert found["load"]["events"] > 0
-        assert found["shown_ms"]["p50"] >= found["asked_ms"]["p50"]
-        assert set(found["visible_when_asked_after_ms"]) == {str(after) for after in delay.AFTER}
-        assert "100 ms" in "\n".join(delay.lines({"100/s": found}))
+        found = delay.measure(kafka.address, (200,), seconds=1, pressed=0.3, warm=0.5, prefix=prefix)
+        run = found["200/s"]
+        assert run["load"]["events"] >= run["load"]["probes"] > 0
+        assert run["realistic"]["shown_ms"]["p50"] >= run["realistic"]["asked_ms"]["p50"]
+        assert run["samples"] > 1_000
+        assert "asked" in "\n".join(delay.lines(found))
 
 
 class TestThroughput:
     def test_loop_and_worker_read_the_same_events(self, kafka, prefix):
-        found = throughput.measure(kafka.address, 3_000, rounds=1, prefix=prefix)
+        found = throughput.measure(kafka.address, 3_000, rounds=1, prefix=prefix, peers=())
         assert found["bare"][0]["events"] == 3_000
         assert found["bare"][0]["invalid"] == 0
         assert sum(found["worker"][0]["results"].values()) == 3_000
         assert "invalid" not in found["worker"][0]["results"]
         assert found["ratio"] > 0
-        assert "ratio" in "\n".join(throughput.lines(found))
+        assert "ratio" in told("throughput", found)
+
+
+class TestState:
+    def test_what_was_written_is_recovered(self, kafka, prefix):
+        found = state.measure(kafka.address, 300, 200, 500, prefix=prefix)
+        assert found["open"]["tickets"] == 300
+        assert found["all"]["recovery"]["tickets"] == 500
+        assert (
+            found["all"]["stored_bytes_per_resolved_ticket"] > found["open"]["stored_bytes_per_ticket"] > 100
+        )
+        assert "tickets/s" in told("state", found)
+
+
+class TestWorkers:
+    def test_two_share_the_events(self, kafka, prefix):
+        found = workers._run(kafka.address, 2, list(events.records(500)), f"{prefix}workers")
+        assert found["events"] == 500
+        assert len(found["cpu_seconds_each"]) == 2
+
+
+class TestSoak:
+    def test_tickets_are_forgotten_as_days_go_by(self, kafka, prefix):
+        found = soak.measure(kafka.address, seconds=4, rate=700, prefix=prefix)
+        assert found["days"] > soak.FULL
+        assert sum(found["results"].values()) == 2_800
+        most = max(look["tickets"] for look in found["looks"])
+        opened = len({record.key for record in events.records(2_800, 2_800 / 4.5 / soak.DAYS)})
+        assert most < opened  # those of the first days are gone before the last come
+        assert "days" in told("soak", found)
+
+    def test_growth_is_judged_when_all_is_full(self):
+        names = ("lag", "files", "answer_ms", "tickets", "cpu_seconds")
+        looks = [
+            {
+                "seconds": day * 10.0,
+                "day": day,
+                "resident_mb": 100 + max(0, 10 - day) + day,
+                **dict.fromkeys(names, 1),
+            }
+            for day in range(25)
+        ]
+        full = soak.judged(looks)["full"]
+        assert full["mb_per_simulated_day"] == pytest.approx(1.0)
+        assert full["growth"] == pytest.approx(14 / 117, abs=1e-4)
+        assert soak.judged(looks[:9])["full"] is None
 
 
 class TestProgram:
     def test_prints_and_writes(self, tmp_path, capsys):
         path = tmp_path / "found.json"
-        assert program.main(["core", "--small", "--events", "500", "--json", str(path)]) == 0
+        assert program.main(["growth", "scrape", "--small", "--json", str(path)]) == 0
         found = json.loads(path.read_text())
-        assert found["core"]["events"] == 500
-        assert found["machine"]["cores"] and found["machine"]["versions"]["cxstream"]
-        assert "µs per event" in capsys.readouterr().out
+        assert found["growth"]["events"] == growth.SMALL
+        assert found["scrape"]["machine"]["versions"]["cxstream"]
+        assert "scrape (2 of 2)" in capsys.readouterr().out
+
+    def test_goes_on_after_a_part_that_fails_and_says_so(self, tmp_path, capsys, monkeypatch):
+        def fails(_: str) -> dict:
+            raise Failed("no luck")
+
+        monkeypatch.setitem(parts.PARTS, "core", parts.PARTS["core"]._replace(small=fails))
+        path = tmp_path / "found.json"
+        assert program.main(["core", "growth", "--small", "--json", str(path)]) == 1
+        found = json.loads(path.read_text())
+        assert found["core"]["failed"] == "no luck"
+        assert "windows" in found["growth"]
+        assert "failed: core" in capsys.readouterr().err
+
+    def test_gives_up_what_takes_too_long(self):
+        with pytest.raises(Failed, match="not done after 1 s"), parts.limited(1):
+            for _ in islice(iter(int, 1), 10**10):
+                pass
 
     def test_refuses_unknown_names(self, capsys):
         with pytest.raises(SystemExit):
             program.main(["speed"])
         assert "speed" in capsys.readouterr().err
+
+    def test_small_figures_are_not_written(self, capsys):
+        assert program.main(["growth", "--small", "--write"]) == 2
+        assert "--write" in capsys.readouterr().err

@@ -1,0 +1,280 @@
+"""What is to be reached, where in the results it is found, and why it is missed where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from benchmarks import delay, footprint, hot, scrape, soak, state, throughput, workers
+
+Result = Mapping[str, Any]
+Results = Mapping[str, Result]
+
+
+class Goal(NamedTuple):
+    """One line of the table."""
+
+    part: str
+    figure: str
+    goal: str
+    found: Callable[[Result], str]
+    reached: Callable[[Result], bool]
+    why: Callable[[Results], str]
+    """Of a miss, in words and figures."""
+
+
+def _peer(name: str, title: str, least: float) -> Goal:
+    return Goal(
+        "throughput",
+        f"the same against {title}",
+        f"≥ {least} times",
+        lambda r: _peer_found(r["peers"].get(name)),
+        lambda r: r["peers"][name]["worker_is_faster"] >= least,
+        lambda rs: _peer_why(rs["throughput"]["peers"].get(name), title),
+    )
+
+
+def _peer_found(peer: Result | None) -> str:
+    if peer is None:
+        return "not measured"
+    if "failed" in peer:
+        return f"failed: {peer['failed'].splitlines()[0][:120]}"
+    return (
+        f"**{peer['worker_is_faster']} times** ({peer['events_per_second']:,} events/s, {peer['cpu_us_per_event']} µs"
+        f" of processor time; the worker {peer['worker_needs_less_cpu']} times less)"
+    )
+
+
+def _peer_why(peer: Result | None, title: str) -> str:
+    if peer is None or "failed" in peer:
+        return "without a run there is no ratio"
+    return f"{title} does a smaller job here (see below): {peer['cpu_us_per_event']} µs an event"
+
+
+def _delay(rate: int) -> Goal:
+    def run(result: Result) -> Result:
+        found: Result = result[f"{rate}/s"]
+        return found
+
+    def told(result: Result) -> str:
+        shown, asked = run(result)["realistic"]["shown_ms"], run(result)["realistic"]["asked_ms"]
+        return (
+            f"**p50 {shown['p50']} ms, p99 {shown['p99']} ms**, the scrape's own time included;"
+            f" without it {asked['p50']} and {asked['p99']} ms"
+        )
+
+    def why(results: Results) -> str:
+        found = run(results["delay"])
+        own, scraped = found["realistic"]["asked_ms"], found["realistic"]["scrape_ms"]
+        held = own["p50"] <= delay.GOAL["p50"] and own["p99"] <= delay.GOAL["p99"]
+        scrape_says = (
+            f"a scrape of {found['samples']:,} samples takes {scraped['p50']} ms (p99 {scraped['p99']})"
+        )
+        if held:
+            return f"the worker itself is within the goal; {scrape_says}"
+        if not found["realistic"]["kept_up"]:
+            return "the worker does not keep up with this rate on this machine"
+        return (
+            f"{scrape_says}, beside a broker and a publisher on {results['delay']['machine']['cores']} cores"
+        )
+
+    return Goal(
+        "delay",
+        f"published → visible in `/metrics`, at {rate:,} events/s",
+        "p50 ≤ 20 ms, p99 ≤ 100 ms",
+        told,
+        lambda r: delay.reached(dict(run(r))),
+        why,
+    )
+
+
+def _throughput_why(results: Results) -> str:
+    found = results["throughput"]
+    text = (
+        f"an event costs {found['worker_cpu_us_per_event']} µs of processor time, in the bare loop"
+        f" {found['bare_cpu_us_per_event']}"
+    )
+    stages = results.get("core", {}).get("catching_up")
+    if stages is None:
+        return text
+    return (
+        f"{text}; of them the core takes {stages['sum_us']} (reading {stages['reading_us']}, facts, measures and panes"
+        f" {stages['apply_us']}, rows {stages['drain_us']}), the rest is delivery, changelog and acknowledgement"
+    )
+
+
+def _near(results: Result) -> list[Result]:
+    """The sizes of a scrape that are about 20,000 samples."""
+    return [row for row in results["sizes"] if 15_000 <= row["samples"] <= 25_000]
+
+
+def _scrape_found(result: Result) -> str:
+    rows = _near(result)
+    times = ", ".join(f"{row['ms']} ms ({row['tickets']:,} tickets, {row['panes']:,} panes)" for row in rows)
+    kept = max(row["loop_kept_ms"] for row in rows)
+    return f"{rows[0]['samples']:,} samples: **{times}**; loop kept {kept} ms"
+
+
+def _soak_found(result: Result) -> str:
+    full = result["full"]
+    if full is None:
+        return "the run was too short"
+    return (
+        f"**{full['growth']:.1%}** ({full['mb_per_hour']} MB an hour at {full['resident_mb']} MB); lag"
+        f" {full['lag_first_half']:,.0f} → {full['lag_second_half']:,.0f} events, files {full['files_first_half']:.0f}"
+        f" → {full['files_second_half']:.0f}"
+    )
+
+
+_STATE_WHY: Final = (
+    "a Python `bytes` and a dict's place take some 130 bytes beside key and value as they are stored"
+)
+
+GOALS: Final = (
+    Goal(
+        "throughput",
+        "throughput, four topics mixed, durable, against the bare loop",
+        f"≥ {throughput.GOAL}, aim for 0.5",
+        lambda r: (
+            f"**{r['ratio']}** ({r['worker_events_per_second']:,} against {r['bare_events_per_second']:,} events/s);"
+            f" by processor time {r['cpu_ratio']}"
+        ),
+        lambda r: r["ratio"] >= throughput.GOAL,
+        _throughput_why,
+    ),
+    _peer("bytewax", "Bytewax, with recovery", 1.5),
+    _peer("quix", "Quix Streams, with changelog", 3.0),
+    _delay(1_000),
+    _delay(10_000),
+    Goal(
+        "state",
+        "memory of an open ticket, all told",
+        f"≤ {state.GOAL_BYTES} bytes, aim for 400",
+        lambda r: (
+            f"**{r['open']['resident_bytes_per_ticket']} bytes** ({r['open_tickets']:,} open;"
+            f" {r['open']['stored_bytes_per_ticket']} stored)"
+        ),
+        lambda r: r["open"]["resident_bytes_per_ticket"] <= state.GOAL_BYTES,
+        lambda _: _STATE_WHY,
+    ),
+    Goal(
+        "state",
+        "memory of a resolved ticket within retention",
+        f"≤ {state.GOAL_BYTES} bytes, aim for 400",
+        lambda r: (
+            f"**{r['all']['resident_bytes_per_resolved_ticket']} bytes** ({r['resolved_tickets']:,} beside the open"
+            f" ones; {r['all']['stored_bytes_per_resolved_ticket']} stored)"
+        ),
+        lambda r: r["all"]["resident_bytes_per_resolved_ticket"] <= state.GOAL_BYTES,
+        lambda _: _STATE_WHY,
+    ),
+    Goal(
+        "state",
+        "throughput of that full worker against an empty one",
+        f"≥ {state.GOAL_THROUGHPUT}",
+        lambda r: f"**{r['throughput_ratio']}**; processor time per event {r['cpu_ratio']} times",
+        lambda r: r["throughput_ratio"] >= state.GOAL_THROUGHPUT,
+        lambda _: "memory that does not fit the processor's caches, and garbage collection",
+    ),
+    Goal(
+        "state",
+        "recovery, from the start of the process until ready",
+        f"≥ {state.GOAL_RECOVERY:,} tickets/s",
+        lambda r: (
+            f"**{r['open']['tickets_per_second']:,} tickets/s** ({r['open_tickets']:,} in {r['open']['seconds']} s;"
+            f" {r['open']['cpu_us_per_ticket']} µs of processor time each)"
+        ),
+        lambda r: r["open"]["tickets_per_second"] >= state.GOAL_RECOVERY,
+        lambda rs: (
+            f"reading, decoding and measuring a ticket anew takes {rs['state']['open']['cpu_us_per_ticket']} µs,"
+            " and one process does it"
+        ),
+    ),
+    Goal(
+        "hot",
+        "an event of a ticket that has 100,000, against others",
+        f"as others (≤ {hot.GOAL} times)",
+        lambda r: (
+            f"**{r['ratio']} times** ({r['hot_ticket']['cpu_us_per_event']} against"
+            f" {r['tickets_of_ten']['cpu_us_per_event']} µs)"
+        ),
+        lambda r: r["ratio"] <= hot.GOAL,
+        lambda _: (
+            "the topics are read in stretches, so events arrive out of order and what follows them is measured anew"
+        ),
+    ),
+    Goal(
+        "scrape",
+        "a scrape of 20,000 samples",
+        "≤ 40 ms, independent of tickets and panes; loop kept ≤ 20 ms",
+        _scrape_found,
+        lambda r: (
+            all(row["ms"] <= 40 * row["samples"] / 20_000 for row in _near(r))
+            and all(row["loop_kept_ms"] <= scrape.GOAL_BLOCK for row in _near(r))
+        ),
+        lambda _: "every sample is looked up and written anew; what has not changed could be kept",
+    ),
+    Goal(
+        "footprint",
+        "memory with 1,000 tickets",
+        f"≤ {footprint.GOAL_MB} MB",
+        lambda r: f"**{max(r['resident_mb'], r['resident_mb_after_events'])} MB**",
+        lambda r: max(r["resident_mb"], r["resident_mb_after_events"]) <= footprint.GOAL_MB,
+        lambda _: "most of it is code: Faust, aiokafka, aiohttp and pydantic",
+    ),
+    Goal(
+        "footprint",
+        "from start to ready with 1,000 tickets",
+        f"≤ {footprint.GOAL_SECONDS:.0f} s",
+        lambda r: f"**{r['ready_seconds']} s** ({r['ready_cpu_seconds']} s of processor time)",
+        lambda r: r["ready_seconds"] <= footprint.GOAL_SECONDS,
+        lambda rs: (
+            f"{rs['footprint']['ready_cpu_seconds']} s are imports and work; the rest is waiting for the group to form"
+        ),
+    ),
+    Goal(
+        "workers",
+        "two workers: processor time per event against one",
+        f"≤ {workers.GOAL} times",
+        lambda r: (
+            f"**{r['ratio']} times**; throughput {r['throughput_ratio']} times, beside broker and publisher on the"
+            " same cores"
+        ),
+        lambda r: r["ratio"] <= workers.GOAL,
+        lambda _: "each worker pays for its own ticks, fetches and transactions, whatever its share",
+    ),
+    Goal(
+        "soak",
+        "long run: memory from the tenth of 24 simulated days on",
+        f"flat (grows ≤ {soak.GOAL:.0%})",
+        _soak_found,
+        lambda r: r["full"] is not None and r["full"]["growth"] <= soak.GOAL,
+        lambda _: "see the curve below",
+    ),
+)
+
+
+def table(results: Results) -> list[str]:
+    """Markdown: every goal beside its figure, and the reason where it is missed."""
+    rows = ["| figure | goal | found | |", "|---|---|---|---|"]
+    for goal in GOALS:
+        result = results.get(goal.part)
+        if result is None:
+            rows.append(
+                f"| {goal.figure} | {goal.goal} | not measured: `python -m benchmarks {goal.part}` | |"
+            )
+        elif "failed" in result:
+            reason = str(result["failed"]).splitlines()[0][:160]
+            rows.append(f"| {goal.figure} | {goal.goal} | the benchmark failed: {reason} | missed |")
+        else:
+            verdict = _verdict(goal, result)
+            told = verdict if verdict == "reached" else f"missed: {goal.why(results)}"
+            rows.append(f"| {goal.figure} | {goal.goal} | {goal.found(result)} | {told} |")
+    return rows
+
+
+def _verdict(goal: Goal, result: Result) -> str:
+    try:
+        return "reached" if goal.reached(result) else "missed"
+    except KeyError:  # a peer that could not be run
+        return "missed"
