@@ -14,6 +14,7 @@ from cxstream.core import record
 from cxstream.core.backlog import Backlog
 from cxstream.core.change import NOTHING, RESOLVED_NOW, UNKNOWN, VOID
 from cxstream.core.counts import Counts
+from cxstream.core.deadline import Deadlines
 from cxstream.core.rolling import Rolling
 from cxstream.core.rules import HOUR
 from cxstream.core.ticket import Ticket
@@ -57,14 +58,26 @@ class Ledger:
     """All state of one partition; ``stored``, its part of the ticket table, is changed in :meth:`drain` only."""
 
     def __init__(
-        self, rules: Rules, tally: Tally, stored: dict[bytes, bytes], now: int = 0, *, tells: bool = False
+        self,
+        rules: Rules,
+        tally: Tally,
+        stored: dict[bytes, bytes],
+        now: int = 0,
+        *,
+        tells: bool = False,
+        lists: bool = False,
     ) -> None:
-        """``tells`` keeps the transitions of SLA clocks for :meth:`take_moves`; else nobody takes them."""
+        """``tells`` keeps the transitions of SLA clocks for :meth:`take_moves`; else nobody takes them.
+
+        ``lists`` keeps :attr:`deadlines`, by which single tickets are found.
+        """
         self.rolling = Rolling(rules, now)
         self.backlog = Backlog(rules)
         self.counts = Counts()
         self.clocks: Counter[tuple[int, int, str]] = Counter()
         """SLA clocks that run, by series, state and team; zeros stay."""
+        self.deadlines = Deadlines() if lists else None
+        """Single tickets by deadline, if they are listed."""
         self.newest: int | None = None
         """The latest time of an event, ms."""
         self._rules = rules
@@ -112,6 +125,8 @@ class Ledger:
                 self._see(ticket.last_at)
                 self._schedule(key, ticket)
                 self.clocks.update(ticket.running)
+                if self.deadlines is not None:
+                    self.deadlines.follow(key, ticket.clocks)
                 if ticket.upcoming is not None:
                     timers.append((ticket.upcoming, key))
                 if len(ticket.timeline.pages) > _LONG:
@@ -261,6 +276,8 @@ class Ledger:
         self.backlog.move(ticket.summary, NOTHING)
         self.counts.move(ticket.summary, NOTHING)
         self.clocks.subtract(ticket.running)
+        if self.deadlines is not None:
+            self.deadlines.follow(key, None)
         for place in (self._dirty, self._hot, self._warm, self._long):
             place.pop(key, None)
         self._removed[key] = ticket
@@ -303,6 +320,8 @@ class Ledger:
         if after != running:
             self.clocks.subtract(running)
             self.clocks.update(after)
+        if self.deadlines is not None:
+            self.deadlines.follow(key, ticket.clocks)
         at = ticket.upcoming
         if at is not None and (upcoming is None or at < upcoming):
             self._timers.enter(at, key)
