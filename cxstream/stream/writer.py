@@ -21,8 +21,10 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     InvalidProducerEpoch,
+    KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
+    NodeNotReadyError,
     ProducerFenced,
     RecordListTooLargeError,
 )
@@ -30,7 +32,7 @@ from aiokafka.errors import (
 from cxstream.stream.security import client_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -68,7 +70,20 @@ def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
     )
     # aiokafka drops a batch that has not been sent for the length of a request timeout; there is no setting.
     made._message_accumulator._batch_ttl = math.inf  # noqa: SLF001
+    made.client.coordinator_lookup = _patient(made.client.coordinator_lookup)
     return made
+
+
+def _patient(lookup: Callable[..., Awaitable[int]]) -> Callable[..., Awaitable[int]]:
+    """Let a lookup that loses its connection be repeated; aiokafka repeats it for other errors and dies of this one."""
+
+    async def looked_up(*arguments: Any) -> int:
+        try:
+            return await lookup(*arguments)
+        except KafkaConnectionError as error:
+            raise NodeNotReadyError(str(error)) from error
+
+    return looked_up
 
 
 async def dispose(client: AIOKafkaProducer) -> None:

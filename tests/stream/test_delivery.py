@@ -6,13 +6,16 @@ import inspect
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.producer.sender import Sender
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 
 from cxstream.stream import delivery
 from cxstream.stream.app import EMBEDDED_FETCH_WAIT, build
 from cxstream.stream.delivery import MAX_RECORDS, BatchScheduler, BatchSchema, batches
+from cxstream.stream.writer import _patient
 from tests.stream.helpdesk import settings_for
 
 
@@ -94,3 +97,17 @@ async def test_the_schema_passes_batches_through(tmp_path):
     (batch,) = batches([record(1)])
     decoded = await decode(batch)
     assert decoded.value is batch.value
+
+
+async def test_a_lookup_that_loses_its_connection_is_repeated():
+    """aiokafka repeats a lookup for which a node is not ready, and dies of one that is broken off."""
+
+    async def lookup(*_: object) -> int:
+        raise KafkaConnectionError("closed")
+
+    with pytest.raises(NodeNotReadyError, match="closed"):
+        await _patient(lookup)(1, "key")
+    assert (
+        "NodeNotReadyError"
+        in inspect.getsource(Sender._find_coordinator).partition("except Errors.KafkaError")[0]
+    )
