@@ -26,8 +26,10 @@ class Scrapes:
 
     def __init__(self, observed: Observed, options: Options) -> None:
         self._observed = observed
-        self._sampler = Sampler(observed.rules, options)
-        self._encoder = exposition.Encoder(observed.rules)
+        self._options = options
+        self._rules = observed.rules
+        self._sampler = Sampler(self._rules, options)
+        self._encoder = exposition.Encoder(self._rules)
         self._process = exposition.Process()
         self._turn = asyncio.Lock()
         self._next: tuple[set[Form], asyncio.Task[Bodies]] | None = None
@@ -44,6 +46,11 @@ class Scrapes:
     async def _run(self, forms: set[Form]) -> Bodies:
         async with self._turn:
             self._next = None  # who asks from now on waits for another one
+            if (
+                self._observed.rules is not self._rules
+            ):  # the worker has learnt of earlier policies, before any number
+                self._rules = self._observed.rules
+                self._sampler = Sampler(self._rules, self._options)
             copied = await copy(self._observed)
             return await asyncio.to_thread(self._encode, copied, forms)
 

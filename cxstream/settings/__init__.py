@@ -9,7 +9,8 @@ cause and the remedy. Durations are whole milliseconds once read.
 """
 
 from cxstream.settings.model import Settings
+from cxstream.settings.policy_text import parse_policies
 from cxstream.settings.security import Security
 from cxstream.settings.source import SettingsError, load
 
-__all__ = ["Security", "Settings", "SettingsError", "load"]
+__all__ = ["Security", "Settings", "SettingsError", "load", "parse_policies"]

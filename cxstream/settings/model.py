@@ -19,6 +19,7 @@ from cxstream.core.rules import DAY, DEFAULT_WINDOWS, HOUR, Rules
 from cxstream.core.window import parse_windows
 from cxstream.settings.policy import PolicyError
 from cxstream.settings.policy import load as load_policies
+from cxstream.settings.policy_text import policy_document
 from cxstream.settings.security import Mechanism, Protocol, Security
 from cxstream.settings.values import (
     Brokers,
@@ -226,6 +227,16 @@ class Settings(BaseSettings):
     def sla_events_topic(self) -> str:
         """Where outcomes of SLA targets are published."""
         return self.topic_name(SLA_EVENTS)
+
+    @property
+    def policies_topic(self) -> str:
+        """Where workers remember which SLA policy was in force when."""
+        return f"{self.app}-sla-policies"
+
+    @cached_property
+    def policy_document(self) -> str:
+        """The SLA policy with everything it refers to, to be read by :func:`parse_policies`; empty without a file."""
+        return "" if self.sla_policy is None else policy_document(self.sla_policy)
 
     @property
     def changelog_topic(self) -> str:

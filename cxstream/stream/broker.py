@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 
-_ASK: Final = 1.0
+_ASK: Final = 0.5
 """Seconds between two questions for the end offsets."""
 _ANSWER: Final = 5.0
 """Seconds a broker may take to answer before it is taken for away; a busy one takes some tenths."""

@@ -17,6 +17,7 @@ import structlog
 from cxstream.stream import marks as mark
 from cxstream.stream.inbox import Inbox, Portion
 from cxstream.stream.marks import Marks
+from cxstream.stream.watermark import Watermark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from cxstream.core.ledger import Ledger
     from cxstream.stream.letters import DeadLetters, Letter
+    from cxstream.stream.notices import Notices
     from cxstream.stream.writer import Writer
 
     Apply = Callable[["Partition", str, Sequence[ConsumerRecord]], None]
@@ -53,6 +55,7 @@ class Partition:
         stored: dict[bytes, bytes],
         writer: Writer,
         dead_letters: DeadLetters,
+        notices: Notices,
         on_failure: Callable[[int, Exception], None],
         turn: asyncio.Lock,
     ) -> None:
@@ -62,6 +65,7 @@ class Partition:
         """The partition's part of the ticket table; the ledger reads and changes it."""
         self.writer = writer
         self.marks = Marks()
+        self.watermark = Watermark()
         self.ledger: Ledger
         """Set by the recovery, before anyone sees the partition."""
         self.times: dict[str, int] = {}
@@ -73,6 +77,7 @@ class Partition:
         """Held over one slice of work and one turn of the loop, by all partitions: between two slices, whoever
         they are for, others get to run."""
         self._dead_letters = dead_letters
+        self._notices = notices
         self._on_failure = on_failure
         self._waiting: list[EventT] = []
         self._wake, self._room, self._full = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -146,6 +151,7 @@ class Partition:
             async with self.turn:
                 events, self._waiting = self._waiting, []
                 letters, self.letters = self.letters, []
+                notices = self._notices.rows(self.ledger.take_moves())
                 rows = self.ledger.drain()
                 marks = self.marks.encode()
                 if marks != self.stored.get(mark.KEY):
@@ -158,7 +164,7 @@ class Partition:
             if letters:
                 await self._dead_letters.send(letters)
             if rows:
-                await self.writer.write(rows)
+                await self.writer.write(rows, notices)
                 self.intact = True
             for event in events:
                 event.ack()

@@ -23,6 +23,7 @@ from cxstream.core.record import load
 from cxstream.stream import clock as clocks
 from cxstream.stream import marks as mark
 from cxstream.stream.marks import Marks
+from cxstream.stream.notices import Notices
 from cxstream.stream.partition import Partition
 from cxstream.stream.tail import Tail
 from cxstream.stream.writer import Writer
@@ -30,6 +31,7 @@ from cxstream.stream.writer import Writer
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from cxstream.core.rules import Rules
     from cxstream.core.tally import Tally
     from cxstream.settings import Settings
     from cxstream.stream.clock import Clock
@@ -44,6 +46,7 @@ class Recovery:
     def __init__(
         self,
         settings: Settings,
+        rules: Callable[[], Rules],
         tally: Tally,
         clock: Clock,
         dead_letters: DeadLetters,
@@ -52,9 +55,11 @@ class Recovery:
         embedded: bool,
     ) -> None:
         self._settings = settings
+        self._rules = rules
         self._tally = tally
         self._clock = clock
         self._dead_letters = dead_letters
+        self._notices = Notices(settings, clock)
         self._on_failure = on_failure
         self._embedded = embedded
         self._turn = asyncio.Lock()
@@ -110,7 +115,9 @@ class Recovery:
     def _new(self, number: int) -> Partition:
         writer = Writer(self._settings, number, embedded=self._embedded)
         topics = self._settings.topics
-        return Partition(number, topics, {}, writer, self._dead_letters, self._on_failure, self._turn)
+        return Partition(
+            number, topics, {}, writer, self._dead_letters, self._notices, self._on_failure, self._turn
+        )
 
     async def _read(self, tail: Tail, partitions: dict[int, Partition], ends: dict[int, int | None]) -> None:
         """Bring ``stored`` of each partition up to the changelog's end; where that changes it, the ledger goes."""
@@ -187,7 +194,7 @@ class Recovery:
     async def _build(self, partition: Partition) -> None:
         partition.marks = Marks(partition.stored.get(mark.KEY))
         now, started = self._clock.now(), clocks.wall()
-        ledger = Ledger(self._settings.rules, self._tally, partition.stored, now)
+        ledger = Ledger(self._rules(), self._tally, partition.stored, now, tells=True)
         tickets = 0
         for tickets in ledger.rebuild(now):
             self.progress = f"building the ledger of partition {partition.number}: {tickets} tickets"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from cxstream.core.ledger import Ledger
+    from cxstream.core.policy import PolicyHistory
     from cxstream.settings import Settings
+    from cxstream.stream.delivery import App
     from cxstream.stream.partition import Partition
 
 
@@ -26,17 +29,37 @@ class Share:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.rules = settings.rules
+        self.rules = settings.promised
         self.topics = settings.topics
         self.fingerprint = settings.fingerprint
         self.partitions = settings.partitions
-        self.tally = Tally(settings.rules)
+        self.tally = Tally(self.rules)
         self._clock = clock.clock(settings.clock)
         self._names = {topic: settings.topic_name(topic) for topic in settings.topics}
         self._canonical = {name: topic for topic, name in self._names.items()}
         self._owned: dict[int, Partition] = {}
         self._aside: dict[int, str] = {}
         self._ends: dict[TopicPartition, int] = {}
+        self._asked = 0
+        self._app: App | None = None
+
+    def _promise(self, policies: PolicyHistory) -> None:
+        """Run under these SLA policies."""
+        self.rules = replace(self.settings.rules, policies=policies)
+
+    def _wanted_ends(self) -> Collection[TopicPartition]:
+        """Whose ends to ask for; of a worker without partitions, one that tells whether the broker answers."""
+        if self._app is None:
+            return ()
+        self._asked = self._clock.now()
+        return self._ends or (TopicPartition(self._names[self.topics[0]], 0),)
+
+    def _see_ends(self, found: Mapping[TopicPartition, int]) -> None:
+        self._ends = {tp: end for tp, end in found.items() if tp.partition in self._owned}
+        for number, partition in self._owned.items():
+            ends = {tp.topic: end for tp, end in self._ends.items() if tp.partition == number}
+            if ends:
+                partition.watermark.ask(self._asked, ends, clock.wall())
 
     def ledgers(self) -> Mapping[int, Ledger]:
         """Ledgers by partition, of partitions that are owned and recovered."""

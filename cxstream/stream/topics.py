@@ -37,11 +37,14 @@ LARGE_BYTES: Final = 4 * MEBIBYTE
 DEAD_LETTER_RETENTION: Final = 30 * 86_400_000  # ms
 
 
+_ANY_COUNT: Final = ("dead letters", "sla events")
+
+
 class Wanted(NamedTuple):
     """A topic as it should be."""
 
     name: str
-    kind: Literal["source", "dead letters", "changelog"]
+    kind: Literal["source", "dead letters", "sla events", "changelog", "policies"]
     partitions: int
     replication: int
     config: dict[str, str]
@@ -77,7 +80,9 @@ def wanted(settings: Settings) -> list[Wanted]:
     changelog = {"cleanup.policy": "compact", "max.message.bytes": str(LARGE_BYTES), **quorum}
     found = [Wanted(settings.topic_name(topic), "source", count, copies, source) for topic in settings.topics]
     found.append(Wanted(settings.dead_letters_topic, "dead letters", count, copies, letters))
+    found.append(Wanted(settings.sla_events_topic, "sla events", count, copies, source))
     found.append(Wanted(settings.changelog_topic, "changelog", count, copies, changelog))
+    found.append(Wanted(settings.policies_topic, "policies", 1, copies, {"retention.ms": "-1", **quorum}))
     return found
 
 
@@ -146,7 +151,11 @@ async def for_worker(settings: Settings, *, embedded: bool = False) -> int:
             )
             raise MismatchError(message)
         (count,) = counts
-        own = [topic._replace(partitions=count) for topic in wanted(settings) if topic.kind != "source"]
+        own = [
+            topic if topic.kind == "policies" else topic._replace(partitions=count)
+            for topic in wanted(settings)
+            if topic.kind != "source"
+        ]
         if not embedded:
             await _create(client, [topic for topic in own if topic.name not in there])
         changelog = there.get(settings.changelog_topic, count)
@@ -202,7 +211,7 @@ def _judge(topic: Wanted, count: int | None, config: dict[str, str], copies: int
     if count is None:
         return Finding(name, "missing", f"{topic.kind}", "cxstream topics create")
     change = f"kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config"
-    if count != topic.partitions and topic.kind != "dead letters":
+    if count != topic.partitions and topic.kind not in _ANY_COUNT:
         detail = f"{count} partitions, CXSTREAM_PARTITIONS is {topic.partitions}"
         remedy = f"set CXSTREAM_PARTITIONS={count}, or create the topic anew"
         return Finding(name, "mismatch", detail, remedy)
@@ -220,7 +229,10 @@ def _judge(topic: Wanted, count: int | None, config: dict[str, str], copies: int
     if topic.kind == "source" and 0 <= retention < least:
         detail = f"retention.ms={retention} is shorter than CXSTREAM_TICKET_RETENTION ({least} ms)"
         return Finding(name, "mismatch", detail, f"{change} retention.ms={least}")
-    size, room = int(config.get("max.message.bytes", LARGE_BYTES)), int(topic.config["max.message.bytes"])
+    size, room = (
+        int(config.get("max.message.bytes", LARGE_BYTES)),
+        int(topic.config.get("max.message.bytes", "0")),
+    )
     if topic.kind != "source" and size < room:
         detail = f"max.message.bytes={size}: larger {'rows' if topic.kind == 'changelog' else 'records'} do not fit"
         return Finding(name, "mismatch", detail, f"{change} max.message.bytes={room}")

@@ -22,19 +22,18 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from cxstream.stream import agents, clock
+from cxstream.stream import agents, clock, deadlines
 from cxstream.stream.app import SESSION, build
 from cxstream.stream.broker import Broker
 from cxstream.stream.cause import refused
 from cxstream.stream.letters import DeadLetters
+from cxstream.stream.policies import remembered
 from cxstream.stream.recovery import Recovery
 from cxstream.stream.share import Share
 from cxstream.stream.table import ticket_table
 from cxstream.stream.writer import TOO_LARGE, FencedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
     from cxstream.settings import Settings
     from cxstream.stream.delivery import App, Consumer
 
@@ -69,10 +68,11 @@ class Worker(Share):
         self._broker = Broker(settings)
         self._dead_letters = DeadLetters(settings)
         self._recovery = Recovery(
-            settings, self.tally, self._clock, self._dead_letters, self._partition_fails, embedded=embedded
+            *(settings, lambda: self.rules, self.tally, self._clock),
+            *(self._dead_letters, self._partition_fails),
+            embedded=embedded,
         )
         self._state = "starting"
-        self._app: App | None = None
         self._failed: asyncio.Future[None] | None = None
         self._stop_requested = asyncio.Event()
         self._taking: asyncio.Task[Any] | None = None
@@ -98,7 +98,10 @@ class Worker(Share):
         self._tasks = [
             asyncio.create_task(self._launch(Path(self._scratch.name)), name="launch"),
             asyncio.create_task(self._ticking(), name="tick"),
-            asyncio.create_task(self._broker.watch(self._watched, self._see_ends), name="watch"),
+            asyncio.create_task(
+                deadlines.watch(self._owned, self._resting, self._partition_fails), name="deadlines"
+            ),
+            asyncio.create_task(self._broker.watch(self._wanted_ends, self._see_ends), name="watch"),
         ]
 
     async def run_forever(self) -> None:
@@ -203,6 +206,8 @@ class Worker(Share):
     async def _launch(self, data: Path) -> None:
         try:
             self.partitions = await self._broker.topics(self._tell, embedded=self._embedded)
+            remember = functools.partial(remembered, self.settings)
+            self._promise(await self._broker.patiently("policies", remember))
             await self._broker.patiently("dead letters", self._dead_letters.open)
             await self._broker.patiently("group", functools.partial(self._start_app, data))
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
@@ -315,14 +320,8 @@ class Worker(Share):
         except Exception as error:  # noqa: BLE001
             self._fail(error)
 
-    def _watched(self) -> Collection[TopicPartition]:
-        """Whose ends to ask for; of a worker without partitions, one that tells whether the broker answers."""
-        if self._app is None:
-            return ()
-        return self._ends or (TopicPartition(self._names[self.topics[0]], 0),)
-
-    def _see_ends(self, found: Mapping[TopicPartition, int]) -> None:
-        self._ends = {tp: end for tp, end in found.items() if tp.partition in self._owned}
+    def _resting(self) -> bool:
+        return self._app is None or self._app.rebalancing
 
     # -- its condition --------------------------------------------------------------------------------------------
 

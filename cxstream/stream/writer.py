@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
     from cxstream.settings import Settings
 
+    Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+    """Key, value and headers of a record."""
+
 log = structlog.get_logger(__name__)
 
 MAX_BATCH: Final = 900_000
@@ -96,7 +99,7 @@ async def dispose(client: AIOKafkaProducer) -> None:
 
 def packed(
     client: AIOKafkaProducer,
-    rows: Iterable[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]],
+    rows: Iterable[Row],
 ) -> Iterator[BatchBuilder]:
     """Yield closed batches of ``(key, value, headers)`` in order; a row that fits in no batch gets one of its own."""
     batch = client.create_batch()
@@ -142,8 +145,8 @@ class Writer:
             raise
         self._producer = client
 
-    async def write(self, rows: Sequence[tuple[bytes, bytes | None]]) -> None:
-        """Write rows and wait until they are acknowledged.
+    async def write(self, rows: Sequence[tuple[bytes, bytes | None]], notices: Sequence[Row] = ()) -> None:
+        """Write rows, and notices into their topic, and wait until they are acknowledged: all of them or none.
 
         Raises ``FencedError`` if the partition is no longer ours.
         """
@@ -155,6 +158,13 @@ class Writer:
         try:
             if not self._embedded:
                 await client.begin_transaction()
+            if notices:
+                there = len(await client.partitions_for(self._settings.sla_events_topic))
+                for batch in packed(client, notices):
+                    partition = self.partition % there
+                    await (
+                        await client.send_batch(batch, self._settings.sla_events_topic, partition=partition)
+                    )
             for batch in packed(client, ((key, value, _NO_HEADERS) for key, value in rows)):
                 sent = await (await client.send_batch(batch, topic, partition=self.partition))
                 end = sent.offset + batch.record_count()
