@@ -86,13 +86,13 @@ async def look(peers: Peers) -> View | str:
     from cxstream.core.fleet import together
 
     found = await peers.ask(None, bars=True)
-    if len(found.snapshots) > 1:  # asked again, all for the instant of the clock that is ahead
-        found = await peers.ask(max(one["clock"] for one in found.snapshots), bars=True)
-    if not found.snapshots:
+    if len(found.given) > 1:  # asked again, all for the instant of the clock that is ahead
+        found = await peers.ask(max(one["clock"] for one in found.given), bars=True)
+    if not found.given:
         return "; ".join(found.failures)
-    whole = together(found.snapshots)
+    whole = together(found.given)
     if not whole["complete"]:
-        states = [one["reason"] for one in found.snapshots if one["reason"]]
+        states = [one["reason"] for one in found.given if one["reason"]]
         whole["reason"] = "; ".join([whole["reason"], *found.failures, *states])
     return View.of(whole)
 

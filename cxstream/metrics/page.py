@@ -19,6 +19,7 @@ from cxstream.metrics.query import Query
 from cxstream.metrics.rounds import Rounds
 from cxstream.metrics.scrape import Scrapes
 from cxstream.metrics.share import share
+from cxstream.metrics.tickets import CLOSED, Question, Tickets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -51,6 +52,7 @@ class Page:
         self._name = token_hex(4)
         self._rounds = Rounds(observed, self._peers, self._name)
         self._boards = Boards(self._rounds, options)
+        self._tickets = Tickets(observed, self._peers, options, self._name) if options.ticket_api else None
 
     async def close(self, _: web.Application) -> None:
         """Hang up on the peers."""
@@ -114,6 +116,17 @@ class Page:
         board = await self._boards.latest()
         return _json(board.gzip if zipped else board.plain, gzip=zipped)
 
+    async def tickets(self, request: web.Request) -> web.Response:
+        """``/api/tickets``: single tickets by deadline; 404 unless the settings open it."""
+        if self._tickets is None:
+            return _refusal(CLOSED, status=404)
+        try:
+            question = Question.read(request.query)
+        except ValueError as error:
+            return _refusal(str(error))
+        zipped = _zipped(request)
+        return _json(_encode(await self._tickets.answer(question), gzip=zipped), gzip=zipped)
+
 
 def static(path: str) -> Callable[[web.Request], Coroutine[Any, Any, web.Response]]:
     """The handler of a file of the live page; read once, revalidated by its hash."""
@@ -158,5 +171,5 @@ def _json(body: bytes, status: int = 200, *, gzip: bool = False) -> web.Response
     return web.Response(body=body, status=status, content_type=JSON, headers=headers)
 
 
-def _refusal(reason: str) -> web.Response:
-    return _json(msgspec.json.encode({"error": reason}), status=400)
+def _refusal(reason: str, status: int = 400) -> web.Response:
+    return _json(msgspec.json.encode({"error": reason}), status=status)

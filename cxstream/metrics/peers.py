@@ -1,4 +1,4 @@
-"""The other workers: where they are, and their snapshots of one instant."""
+"""The other workers: where they are, and what they answer: snapshots of one instant, lists of tickets."""
 
 from __future__ import annotations
 
@@ -25,10 +25,23 @@ _MOST: Final = 256  # addresses asked in one round; a group has no more workers 
 _LARGEST: Final = 64 * 2**20  # bytes of a snapshot: some 10,000 label sets
 
 
+class _Question(NamedTuple):
+    """What workers are asked for."""
+
+    path: str
+    name: str
+    content: str
+    """The key without which an answer is none."""
+
+
+_SNAPSHOT: Final = _Question("/api/snapshot", "snapshot", "windows")
+_TICKETS: Final = _Question("/api/tickets", "list of tickets", "tickets")
+
+
 class Answers(NamedTuple):
     """What one round has brought."""
 
-    snapshots: list[Json]
+    given: list[Json]
     """One per worker, however many of its addresses were asked."""
     failures: list[str]
     """Who has not answered and why, in words."""
@@ -55,32 +68,38 @@ class Peers:
 
     async def ask(self, now: int | None, *, known: Iterable[Json] = (), bars: bool = False) -> Answers:
         """The snapshots of all workers but those of ``known``, as of ``now`` in ms (``None`` = their clocks)."""
-        places = await asyncio.gather(*(self._places(name) for name in self._names))
-        urls = list(dict.fromkeys(url for found, _ in places for url in found))[:_MOST]
-        failures = [failure for _, failure in places if failure]
         query = {} if now is None else {"now": str(now)}
         if bars:
             query["history"] = "1"
+        return await self._gather(_SNAPSHOT, query, known)
+
+    async def tickets(self, query: dict[str, str], known: Iterable[Json]) -> Answers:
+        """The lists of tickets of all workers but those of ``known``."""
+        return await self._gather(_TICKETS, query, known)
+
+    async def _gather(self, question: _Question, query: dict[str, str], known: Iterable[Json]) -> Answers:
+        places = await asyncio.gather(*(self._places(name) for name in self._names))
+        urls = list(dict.fromkeys(url for found, _ in places for url in found))[:_MOST]
+        failures = [failure for _, failure in places if failure]
         workers = {one["worker"]: one for one in known}
         own = set(workers)
-        for url, answer in zip(
-            urls, await asyncio.gather(*(self._ask(url, query) for url in urls)), strict=True
-        ):
+        found = await asyncio.gather(*(self._ask(url, question, query) for url in urls))
+        for url, answer in zip(urls, found, strict=True):
             if isinstance(answer, str):
                 failures.append(f"{url} does not answer: {answer}")
             else:
                 workers.setdefault(answer["worker"], answer)
         return Answers([one for name, one in workers.items() if name not in own], failures)
 
-    async def _ask(self, url: str, query: dict[str, str]) -> Json | str:
-        """The snapshot, or why there is none."""
+    async def _ask(self, url: str, question: _Question, query: dict[str, str]) -> Json | str:
+        """The answer, or why there is none."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=_PATIENCE), connector=aiohttp.TCPConnector(limit=_MOST)
             )
         try:
             async with self._session.get(
-                f"{url}/api/snapshot", params=query, allow_redirects=False
+                url + question.path, params=query, allow_redirects=False
             ) as response:
                 if response.status != 200:
                     return f"status {response.status}"
@@ -93,7 +112,7 @@ class Peers:
             return f"nothing within {_PATIENCE:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _reason(error)
-        return await asyncio.to_thread(_read, bytes(body))
+        return await asyncio.to_thread(_read, bytes(body), question)
 
     async def _places(self, name: str) -> tuple[list[str], str]:
         """The addresses behind a name, and why there are none."""
@@ -117,13 +136,15 @@ class Peers:
         return found, ""
 
 
-def _read(body: bytes) -> Json | str:
+def _read(body: bytes, question: _Question) -> Json | str:
     try:
         answer: Any = msgspec.json.decode(body)
-        complete = answer["worker"] and answer["partitions"] is not None and answer["windows"] is not None
+        complete = (
+            answer["worker"] and answer["partitions"] is not None and answer[question.content] is not None
+        )
     except (msgspec.DecodeError, KeyError, TypeError):
         complete = False
-    return answer if complete else "what it says is no snapshot of this version"
+    return answer if complete else f"what it says is no {question.name} of this version"
 
 
 def _reason(error: Exception) -> str:

@@ -35,9 +35,7 @@ class Query:
         """Raises ``ValueError`` with cause and remedy; what is too long ago, the windows refuse."""
         for name in given:
             if name not in {"now", *_SWITCHES}:
-                message = (
-                    f"unknown parameter {name[:_LONGEST]!r}: known are now=INSTANT, fleet=1 and history=1"
-                )
+                message = f"unknown parameter {shown(name)}: known are now=INSTANT, fleet=1 and history=1"
                 raise ValueError(message)
         text = given.get("now")
         now = None if text is None else _instant(text)
@@ -47,12 +45,18 @@ class Query:
                 f"now={text} is more than {days} days ahead of the worker's clock: choose an earlier one"
             )
             raise ValueError(message)
-        return cls(now, *(_switch(name, given.get(name, "0")) for name in _SWITCHES))
+        return cls(now, *(switch(name, given.get(name, "0")) for name in _SWITCHES))
 
 
-def _switch(name: str, text: str) -> bool:
+def shown(text: str) -> str:
+    """What a message repeats of a request: not more than is needed to recognize it."""
+    return repr(text[:_LONGEST])
+
+
+def switch(name: str, text: str) -> bool:
+    """Whether a switch is on; raises ``ValueError`` with cause and remedy."""
     if text not in {"0", "1"}:
-        message = f"{name}={text[:_LONGEST]!r} is neither 0 nor 1: write {name}=1"
+        message = f"{name}={shown(text)} is neither 0 nor 1: write {name}=1"
         raise ValueError(message)
     return text == "1"
 

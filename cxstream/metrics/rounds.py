@@ -56,7 +56,7 @@ class Rounds:
     async def _ask(self, now: int | None) -> Json:
         own = await share(self._observed, now, self._name, bars=True)
         answers = await self._peers.ask(now, known=[own], bars=True)
-        snapshots = [own, *answers.snapshots]
+        snapshots = [own, *answers.given]
         self._clock = max(one["clock"] for one in snapshots)
         try:
             whole = await asyncio.to_thread(together, snapshots)

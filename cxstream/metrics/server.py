@@ -51,6 +51,7 @@ def application(observed: Observed, settings: Options) -> web.Application:
     app.router.add_get("/readyz", page.readyz)
     app.router.add_get("/api/snapshot", page.snapshot)
     app.router.add_get("/api/board", page.board)
+    app.router.add_get("/api/tickets", page.tickets)
     app.router.add_get(DEFINITIONS, definitions())
     for path in STATIC:
         app.router.add_get(path, static(path))

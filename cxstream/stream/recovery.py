@@ -194,7 +194,8 @@ class Recovery:
     async def _build(self, partition: Partition) -> None:
         partition.marks = Marks(partition.stored.get(mark.KEY))
         now, started = self._clock.now(), clocks.wall()
-        ledger = Ledger(self._rules(), self._tally, partition.stored, now, tells=True)
+        lists = self._settings.ticket_api
+        ledger = Ledger(self._rules(), self._tally, partition.stored, now, tells=True, lists=lists)
         tickets = 0
         for tickets in ledger.rebuild(now):
             self.progress = f"building the ledger of partition {partition.number}: {tickets} tickets"

@@ -50,7 +50,8 @@ class Worker:
     def __post_init__(self) -> None:
         self.tally = Tally(self.rules)
         self.owned = {
-            number: Ledger(self.rules, self.tally, {}, self.clock) for number in range(self.partitions)
+            number: Ledger(self.rules, self.tally, {}, self.clock, lists=True)
+            for number in range(self.partitions)
         }
         self.applied: dict[str, dict[int, int]] = {}
         self.serial = 0

@@ -225,7 +225,7 @@ async def test_a_name_leads_to_all_its_addresses(fleet, monkeypatch):
 async def test_a_name_that_leads_nowhere_is_told():
     asked = peers.Peers(["workers.invalid"], 6066)
     found = await asked.ask(NOON)
-    assert found.snapshots == []
+    assert found.given == []
     assert found.failures[0].startswith("workers.invalid cannot be looked up: ")
 
 
@@ -249,7 +249,7 @@ async def test_whatever_a_peer_answers_is_told(monkeypatch, answer, words):
         asked = peers.Peers([url], 6066)
         found = await asked.ask(NOON)
         await asked.close()
-    assert found.snapshots == []
+    assert found.given == []
     assert words in found.failures[0]
 
 
