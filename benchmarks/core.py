@@ -54,7 +54,7 @@ class Seconds(NamedTuple):
 def measure(count: int = EVENTS, repeats: int = REPEATS, *, small: bool = False) -> dict[str, Any]:
     """All of it."""
     made = list(records(count))
-    tickets = 2_000 if small else 200_000
+    tickets = 2_000 if small else 100_000
     return {
         "events": count,
         "bytes_per_event": round(sum(len(each.value) for each in made) / count, 1),

@@ -16,7 +16,7 @@ from cxstream.core.rules import DEFAULT_WINDOWS
 from cxstream.core.tally import Tally
 from cxstream.core.window import parse_windows
 
-EVENTS: Final = 50_000
+EVENTS: Final = 30_000
 SMALL: Final = 1_000
 REPEATS: Final = 2
 WINDOWS: Final = (

@@ -19,7 +19,7 @@ from bytewax.operators import StatefulBatchLogic, windowing
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
-from job import PANE, TOPICS, WAIT, Measured, State, learn, read
+from job import PANES, TOPICS, WAIT, Measured, State, add, empty, learn, read
 
 EPOCH = timedelta(seconds=10)
 counted: dict[str, float] = {"events": 0, "started": 0.0, "cpu": 0.0, "measured": 0, "late": 0}
@@ -59,20 +59,22 @@ def flow(address: str, prefix: str) -> Dataflow:
     events = op.flat_map_batch("validate", records.oks, reading(prefix))
     measured = op.stateful_batch("ticket", events, Ticket)
     by_team = op.map("by_team", measured, lambda pair: (pair[1]["key"], pair[1]))
-    panes = windowing.fold_window(
-        "panes",
-        by_team,
-        windowing.EventClock(
-            lambda each: datetime.fromtimestamp(each["at"] / 1_000, UTC), timedelta(milliseconds=WAIT)
-        ),
-        windowing.TumblingWindower(timedelta(milliseconds=PANE), datetime(2026, 1, 1, tzinfo=UTC)),
-        builder=lambda: [0, 0],
-        folder=lambda cell, each: [cell[0] + 1, cell[1] + each["ms"]],
-        merger=lambda one, other: [one[0] + other[0], one[1] + other[1]],
-        ordered=False,
+    clock = windowing.EventClock(
+        lambda each: datetime.fromtimestamp(each["at"] / 1_000, UTC), timedelta(milliseconds=WAIT)
     )
-    op.output("panes_out", panes.down, Sink("measured", lambda item: item[1][1][0]))
-    op.output("late_out", panes.late, Sink("late", lambda _: 1))
+    for width in PANES:
+        panes = windowing.fold_window(
+            f"panes_{width}",
+            by_team,
+            clock,
+            windowing.TumblingWindower(timedelta(milliseconds=width), datetime(2026, 1, 1, tzinfo=UTC)),
+            builder=empty,
+            folder=add,
+            merger=lambda one, other: [a + b for a, b in zip(one, other, strict=True)],
+            ordered=False,
+        )
+        op.output(f"panes_{width}_out", panes.down, Sink("measured", lambda item: item[1][1][0]))
+        op.output(f"late_{width}_out", panes.late, Sink("late", lambda _: 1))
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,15 +10,19 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 TOPICS: Final = ("ticket-opened", "agent-replied", "ticket-resolved", "survey-answered")
-PANE: Final = 900_000
-"""ms of event time."""
+PANES: Final = (60_000, 900_000, 7_200_000)
+"""ms of event time: of the worker's default windows an hour, a day and today, and a week, to be added up when read."""
+BOUNDS: Final = tuple(60_000 * minutes for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 1_440, 2_880, 10_080))
+"""ms, of the histogram."""
 WAIT: Final = 86_400_000
 """ms that a pane stays open for what comes late."""
 
 State = dict[str, Any]
 """What is known of a ticket: its team, instants in ms, and what has been measured."""
 Measured = dict[str, Any]
-"""``key`` (team and measure), ``at`` and ``ms``."""
+"""``key`` (team, channel and measure), ``at`` and ``ms``."""
+Cell = list[int]
+"""Count, sum in ms, and the counts of the histogram."""
 
 
 class Event(TypedDict, total=False):
@@ -26,7 +31,9 @@ class Event(TypedDict, total=False):
     ticket_id: str | int
     occurred_at: datetime
     waiting_since: datetime
+    event_id: str
     team: str
+    channel: str
     opened_by: str
     author: str
     public: bool
@@ -43,10 +50,15 @@ def read(topic: str, value: bytes) -> Event:
 
 def learn(state: State, event: Any) -> list[Measured]:
     """Change a ticket's state by one event; the measurements it completes, whatever came first."""
-    at = _ms(event["occurred_at"])
-    state["team"] = event.get("team") or state.get("team", "none")
+    at, topic = _ms(event["occurred_at"]), event["topic"]
+    identity = event.get("event_id") or f"{topic} {at}"
+    seen = state.setdefault("seen", [])
+    if identity in seen:
+        return []
+    seen.append(identity)
+    for label in ("team", "channel"):
+        state[label] = event.get(label) or state.get(label, "none")
     found: list[Measured] = []
-    topic = event["topic"]
     if topic == "ticket-opened":
         state["opened"] = min(at, state.get("opened", at))
         if event.get("opened_by", "customer") == "customer":
@@ -73,7 +85,21 @@ def learn(state: State, event: Any) -> list[Measured]:
 def _measured(state: State, name: str, at: int, since: int) -> list[Measured]:
     if at < since:
         return []
-    return [{"key": f"{state['team']}/{name}", "at": at, "ms": at - since}]
+    return [{"key": f"{state['team']}/{state['channel']}/{name}", "at": at, "ms": at - since}]
+
+
+def empty() -> Cell:
+    """A pane of one key without measurements."""
+    return [0, 0, *[0] * (len(BOUNDS) + 1)]
+
+
+def add(cell: Cell, measured: Measured) -> Cell:
+    """Count a measurement in."""
+    ms = measured["ms"]
+    cell[0] += 1
+    cell[1] += ms
+    cell[2 + bisect_left(BOUNDS, ms)] += 1
+    return cell
 
 
 def _ms(at: datetime) -> int:

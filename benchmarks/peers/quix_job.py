@@ -12,9 +12,8 @@ import sys
 import time
 from typing import Any
 
-from job import PANE, TOPICS, WAIT, Measured, learn, read
+from job import PANES, TOPICS, WAIT, Measured, add, empty, learn, read
 from quixstreams import Application, State
-from quixstreams.dataframe.windows import Count, Sum
 
 QUIET = 5.0
 """Seconds without a message after which all has been read."""
@@ -84,8 +83,9 @@ def main(address: str, prefix: str, count: str, directory: str) -> None:
     measured = events.apply(ticket, stateful=True, expand=True)
     measured = measured.set_timestamp(lambda value, _key, _at, _headers: value["at"])
     by_team = measured.group_by("key")
-    panes = by_team.tumbling_window(duration_ms=PANE, grace_ms=WAIT).agg(count=Count(), sum=Sum("ms"))
-    panes.current().update(seen)
+    for width in PANES:
+        panes = by_team.tumbling_window(duration_ms=width, grace_ms=WAIT, name=f"panes-{width}")
+        panes.reduce(add, lambda first: add(empty(), first)).current().update(seen)
     app.run(timeout=QUIET)
     if counted["events"] < int(count):
         sys.exit(f"{counted['events']:.0f} events of {count}")
