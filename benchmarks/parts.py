@@ -42,7 +42,7 @@ PARTS: Final[dict[str, Part]] = {
         delay.lines,
     ),
     "workers": Part(workers.measure, lambda at: workers.measure(at, workers.SMALL), workers.lines),
-    "hot": Part(hot.measure, lambda at: hot.measure(at, hot.SMALL), hot.lines),
+    "hot": Part(hot.measure, lambda at: hot.measure(at, *hot.SMALL), hot.lines),
     "state": Part(state.measure, lambda at: state.measure(at, *state.SMALL), state.lines, limit=1_200),
     "scrape": Part(
         lambda _: scrape.measure(), lambda _: scrape.measure(scrape.SMALL), scrape.lines, kafka=False
