@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from cxstream.core.reading import Message
+    from cxstream.core.rules import Rules
     from cxstream.settings import Settings
 
 Explanation = dict[str, Any]
+_HOUR: Final = 3_600  # seconds
+_DAY_HOURS: Final = 24
 
 
 def register(program: typer.Typer) -> None:
@@ -43,51 +46,66 @@ def ticket(
     json: Json = False,
     config: Config = None,
 ) -> None:
-    """Explain a ticket: its events, those ignored, its labels, and how each measure was computed.
+    """Explain a ticket: its events, those ignored, its labels, how each measure was computed, and its SLA clocks.
 
-    Exit status 1 if no event of the ticket is found.
+    Clocks are shown as of now, of a file as of its last event. Exit status 1 if no event of the ticket is found.
     """
     from cxstream.cli.console import print_json, show
     from cxstream.core.report import Batch
 
     instant = instant_of(at)
     settings = settings_of(config)
-    found = [m for m in _messages(file, ticket_id, settings) if instant is None or m.event.at <= instant]
+    seen = _from_kafka(ticket_id, settings) if file is None else _from_file(file, ticket_id, settings)
+    found = [m for m in seen.messages if instant is None or m.event.at <= instant]
     chosen = _source_of(found, ticket_id, source, file or ", ".join(settings.brokers))
-    batch = Batch(settings.promised)
+    batch = Batch(seen.rules)
     for message in found:
         if message.source == chosen:
             batch.add(message)
-    explanation = batch.ticket(chosen, ticket_id, at=instant) or {}
+    now = seen.now if instant is None else instant
+    explanation = batch.ticket(chosen, ticket_id, at=instant, now=now) or {}
     if json:
         print_json(explanation)
     else:
         show(*_parts(explanation))
 
 
-def _messages(file: str | None, ticket_id: str, settings: Settings) -> list[Message]:
-    if file is None:
-        return _from_kafka(ticket_id, settings)
+class _Seen(NamedTuple):
+    """What is known of the tickets of an id."""
+
+    messages: list[Message]
+    now: int | None
+    """Up to when SLA clocks have run, ms; ``None`` = the ticket's last event."""
+    rules: Rules
+
+
+def _from_file(file: str, ticket_id: str, settings: Settings) -> _Seen:
     from cxstream.cli.intake import Intake
 
-    intake = Intake(settings)
-    found = [message for message in intake.messages(file) if message.ticket_id == ticket_id]
+    intake, found, now = Intake(settings), [], None
+    for message in intake.messages(file):
+        now = message.event.at if now is None else max(now, message.event.at)
+        if message.ticket_id == ticket_id:
+            found.append(message)
     intake.tell()
-    return found
+    return _Seen(found, now, settings.promised)
 
 
-def _from_kafka(ticket_id: str, settings: Settings) -> list[Message]:
+def _from_kafka(ticket_id: str, settings: Settings) -> _Seen:
     """Read the topics in use and keep the records with the ticket's key, in whatever partition they lie."""
+    from dataclasses import replace
+
     from cxstream.cli.broker import asking
     from cxstream.cli.console import progress
     from cxstream.cli.intake import wall
     from cxstream.core.reading import Refused, read
+    from cxstream.stream.policies import recalled
     from cxstream.stream.tail import Tail
 
     key, ending = ticket_id.encode(), b"/" + ticket_id.encode()
     latest = wall() + settings.max_future
 
-    async def messages() -> list[Message]:
+    async def look() -> _Seen:
         found = []
         async with Tail(settings) as tail:
             canonical = {settings.topic_name(topic): topic for topic in settings.topics}
@@ -110,9 +128,10 @@ def _from_kafka(ticket_id: str, settings: Settings) -> list[Message]:
                             found.append(message)
                     done += len(records)
                     advance(done)
-        return found
+        rules = replace(settings.rules, policies=await recalled(settings))
+        return _Seen(found, wall() if settings.clock == "wall" else None, rules)
 
-    return asking(settings, messages())
+    return asking(settings, look())
 
 
 def _source_of(found: Sequence[Message], ticket_id: str, source: str | None, place: str) -> str:
@@ -136,7 +155,9 @@ def _parts(explanation: Explanation) -> Iterator[Table | str]:
 
     story = explanation["events"]
     facts = [
-        (name.replace("_", " "), _cell(value)) for name, value in explanation.items() if name != "events"
+        (name.replace("_", " "), _cell(value))
+        for name, value in explanation.items()
+        if name not in {"events", "sla"}
     ]
     yield table(f"Ticket {explanation['ticket_id']}", "", "", rows=facts, numbers=False)
     rows = [
@@ -163,6 +184,48 @@ def _parts(explanation: Explanation) -> Iterator[Table | str]:
         yield table(
             "Measures", "measure", "value", "moment", "completed by", "labels", rows=figures, numbers=False
         )
+    if explanation["sla"]:
+        yield table(
+            f"SLA clocks, as of {explanation['as_of']}", "policy", "target", "cycle", "started", "due", "outcome",
+            "business time", "calendar time", "warned",
+            rows=[_clock(run) for run in explanation["sla"]], numbers=False,
+        )  # fmt: skip
+
+
+def _clock(run: Explanation) -> Sequence[str | None]:
+    """A run of an SLA clock as a row."""
+    from cxstream.cli.console import in_words
+
+    def instant(at: str | None) -> str | None:
+        return None if at is None else at.replace(".000Z", "Z")
+
+    target = f"{run['target']} {_working(run['target_s'])}"
+    outcome = run["state"].replace("_", " ")
+    if run["running"]:
+        outcome = f"{outcome}, {'paused' if run['paused'] else 'running'}"
+    elif run["by_resolution"]:
+        outcome = f"{outcome} by the resolution: not counted"
+    return (
+        run["policy"],
+        target,
+        str(run["cycle"]),
+        instant(run["started_at"]),
+        instant(run["due_at"]),
+        outcome,
+        _working(run["elapsed_business_s"]),
+        in_words(run["elapsed_calendar_s"]),
+        ", ".join(filter(None, map(instant, run["warned_at"]))) or None,
+    )
+
+
+def _working(seconds: float) -> str | None:
+    """Business time in words, without days: one of work has fewer hours than one of the calendar."""
+    from cxstream.cli.console import in_words
+
+    hours, rest = divmod(round(seconds), _HOUR)
+    if hours < _DAY_HOURS:
+        return in_words(seconds)
+    return f"{hours}h {rest // 60}m" if rest >= 60 else f"{hours}h"
 
 
 def _completed(event: Explanation) -> str:

@@ -9,6 +9,7 @@ from cxstream.core import attainment
 from cxstream.core.answer import Json, exact, seconds
 from cxstream.core.change import AWAITING, IN_PROGRESS, NOTHING, RESOLVED_NOW, UNKNOWN, VOID
 from cxstream.core.counts import Counts
+from cxstream.core.course import course
 from cxstream.core.frame import order
 from cxstream.core.instant import FIRST, format_instant
 from cxstream.core.measure import qualifies
@@ -64,9 +65,12 @@ class Batch:
         newest = self.newest if at is None else at
         return FIRST if newest is None else newest
 
-    def standing(self, at: int | None) -> Iterator[tuple[Ticket, int]]:
-        """Every ticket as of ``at``, and how many copies of its events there were too many."""
-        now = self._now(at)
+    def standing(self, at: int | None, *, now: int | None = None) -> Iterator[tuple[Ticket, int]]:
+        """Every ticket as of ``at``, and how many copies of its events there were too many.
+
+        Time acts on SLA clocks up to ``now`` (default: ``at``, or the last event).
+        """
+        now = self._now(at) if now is None else now
         for (source, ticket_id), events in self._events.items():
             copies: dict[tuple[int, str], AnyEvent] = {}
             total = 0
@@ -144,17 +148,24 @@ class Batch:
         for ticket, copies in self.standing(at):
             yield row(ticket, copies)
 
-    def ticket(self, source: str, ticket_id: str, *, at: int | None = None) -> Json | None:
-        """Why a ticket counts as it does: its events, which of them stand, and what each one completes."""
+    def ticket(
+        self, source: str, ticket_id: str, *, at: int | None = None, now: int | None = None
+    ) -> Json | None:
+        """Why a ticket counts as it does: its events, which of them stand, what each one completes, its SLA clocks.
+
+        The clocks are those of ``now`` (ms; default: ``at``, or its last event).
+        """
         events = self._events.get((source, ticket_id))
         if not events:
             return None
         batch = Batch(self._rules)
         batch._events[source, ticket_id] = events
-        for ticket, copies in batch.standing(at):
+        for ticket, copies in batch.standing(at, now=now):
             return {
                 **row(ticket, copies),
+                "as_of": format_instant(ticket.fired_until),
                 "events": _story(ticket, [e for e in events if at is None or e.at <= at]),
+                "sla": course(ticket, ticket.fired_until),
             }
         return None
 

@@ -42,6 +42,16 @@ async def remembered(settings: Settings) -> PolicyHistory:
         if entries:
             log.info("the SLA policy has changed", since=format_instant(entry.since))
         entries.append(entry)
+    return _history(entries)
+
+
+async def recalled(settings: Settings) -> PolicyHistory:
+    """Return the policies that workers were and are under, and add none; those of these settings if there are none."""
+    entries = await _read(settings)
+    return _history(entries) if entries else PolicyHistory(settings.policies)
+
+
+def _history(entries: list[Entry]) -> PolicyHistory:
     first, *later = entries
     return PolicyHistory(
         parse_policies(first.document), *((entry.since, parse_policies(entry.document)) for entry in later)

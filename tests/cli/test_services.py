@@ -125,6 +125,42 @@ def test_replay_and_ticket(start, mock_kafka, events) -> None:
     assert (from_kafka["state"], from_kafka["duplicate"], len(from_kafka["events"])) == ("resolved", 1, 6)
 
 
+def test_which_ticket(start, mock_kafka, events, tmp_path) -> None:
+    """A worker lists a late ticket, and the command tells of its clock what the worker's policy made of it."""
+    opened = time.time() - 600
+    _create(mock_kafka)
+    rows = ({**TICKET[0], "ticket_id": name, "occurred_at": opened} for name in ("T 1", "T 2"))
+    replay = start("replay", events(*rows), BROKERS=mock_kafka)
+    assert replay.wait(30) == 0
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: 1\npolicies: [{name: ours, when: {}, targets: {first_reply: 9m}}]\n")
+    url = _address(
+        start(
+            "worker", "--http", "127.0.0.1:0",
+            BROKERS=mock_kafka, SLA_POLICY=str(policy), TICKET_API="1", TICKET_URL="https://desk.example/{id}",
+        )
+    )  # fmt: skip
+
+    def late() -> list[dict[str, str]]:
+        status, text = _get(f"{url}/api/tickets?state=breached")
+        assert status == 200
+        return json.loads(text)["tickets"]
+
+    _eventually(lambda: len(late()) == 2)
+    assert [row["url"] for row in late()] == ["https://desk.example/T%201", "https://desk.example/T%202"]
+    assert {(row["policy"], row["target"], row["state"]) for row in late()} == {
+        ("ours", "first_reply", "breached")
+    }
+    # Without the policy file: the workers remember it.
+    ticket = start("ticket", "T 1", "--json", BROKERS=mock_kafka)
+    out, err = ticket.communicate(timeout=30)
+    assert ticket.returncode == 0, err
+    (clock,) = json.loads(out)["sla"]
+    assert (clock["policy"], clock["state"], clock["target_s"]) == ("ours", "breached", 540)
+    assert clock["due_at"] == late()[0]["due_at"]
+    assert clock["elapsed_calendar_s"] >= 600
+
+
 def test_demo(start) -> None:
     demo = start("demo", "--http", "127.0.0.1:0", "--days", "0.5", "--json")
     url = _address(demo)
