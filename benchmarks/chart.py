@@ -64,32 +64,30 @@ def bars(title: str, rows: Sequence[Bar], goal: float | None = None) -> str:
 
 
 def lines(title: str, series: Sequence[Series], across: str, up: str) -> str:
-    """Lines from zero upwards."""
+    """Lines; both axes begin at zero."""
     left, right, above, below, height = 64, 20, 62, 40, 300
-    xs = [x for each in series for x, _ in each.points]
-    first = min(xs)
-    last = max(*xs, first + 1e-9)
+    last = max(*(x for each in series for x, _ in each.points), 1e-9)
     top = _round_up(max(y for each in series for _, y in each.points))
 
     def place(x: float, y: float) -> str:
         return (
-            f"{left + (x - first) / (last - first) * (WIDTH - left - right):.1f},"
+            f"{left + x / last * (WIDTH - left - right):.1f},"
             f"{height - below - y / top * (height - above - below):.1f}"
         )
 
     out = []
     for part in range(5):
         value = top * part / 4
-        y = place(first, value).partition(",")[2]
+        y = place(0, value).partition(",")[2]
         out += [
             f'<line class="axis" x1="{left}" x2="{WIDTH - right}" y1="{y}" y2="{y}"/>',
             f'<text class="quiet" x="{left - 8}" y="{float(y) + 4:.1f}" text-anchor="end">{value:,.4g}</text>',
         ]
-    for part in range(5):
-        value = first + (last - first) * part / 4
-        x = place(value, 0).partition(",")[0]
+    step = _round_up(last / 6)
+    for part in range(int(last / step) + 1):
+        x = place(part * step, 0).partition(",")[0]
         out.append(
-            f'<text class="quiet" x="{x}" y="{height - below + 18}" text-anchor="middle">{value:,.3g}</text>'
+            f'<text class="quiet" x="{x}" y="{height - below + 18}" text-anchor="middle">{part * step:,.4g}</text>'
         )
     for number, each in enumerate(series):
         points = " ".join(place(x, y) for x, y in each.points)

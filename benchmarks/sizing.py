@@ -111,12 +111,16 @@ def table(sizes: list[Size]) -> list[str]:
     )
     rows = ["| " + " | ".join(names) + " |", "|--:" * len(names) + "|"]
     rows += [
-        f"| {each.tickets_a_day:,} | {each.events_at_peak:,.0f} | {each.workers:,} | {each.partitions:,}"
+        f"| {each.tickets_a_day:,} | {_rate(each.events_at_peak)} | {each.workers:,} | {each.partitions:,}"
         f" | {_bytes(each.memory_each)} | {_bytes(each.written_a_day)} | {_bytes(each.changelog)}"
         f" | {_seconds(each.recovery)} | {each.series:,} |"
         for each in sizes
     ]
     return rows
+
+
+def _rate(events: float) -> str:
+    return f"{events:,.0f}" if events >= 10 else f"{events:.1f}"
 
 
 def _bytes(count: float) -> str:
