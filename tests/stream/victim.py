@@ -38,10 +38,10 @@ def arm(point: str, count: int) -> None:
         strike()
         return result
 
-    async def writing(self: Writer, rows: Sequence[tuple[bytes, bytes | None]]) -> None:
+    async def writing(self: Writer, rows: Sequence[tuple[bytes, bytes | None]], *more: object) -> None:
         if point in {"write", "freeze"}:
             strike(signal.SIGSTOP if point == "freeze" else signal.SIGKILL)
-        await write(self, rows)
+        await write(self, rows, *more)
         if point == "written":
             strike()
 
