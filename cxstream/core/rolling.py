@@ -38,6 +38,8 @@ _MOST_GATHERED: Final = 2_000
 """Measurements gathered before they are added up without anybody reading: 5 ms of work."""
 _BAR: Final = 300_000
 """Width in ms, at least, of the bars kept for charts: without label sets a week of them takes 1 MB."""
+_MIDNIGHTS: Final = 60_000
+"""Days begin at whole minutes, in ms, wherever on Earth: a calendar window may move in the midst of a pane."""
 _MOST_GROUPS: Final = 50_000
 """Label sets whose group is remembered."""
 
@@ -58,6 +60,8 @@ class _Panes:
 
     def __init__(self, rules: Rules, windows: list[Window], now: int) -> None:
         self.step = windows[0].step
+        self.grain = gcd(self.step, _MIDNIGHTS) if any(window.calendar for window in windows) else self.step
+        """Within a stretch so long, in ms, the windows do not move."""
         self.fresh: dict[int, dict[Group, Cell]] = {}
         """Per pane what has been added up but not merged yet."""
         self.wider: _Panes | None = None
@@ -180,13 +184,14 @@ class Rolling:
         self._names = [window.name for window in rules.windows]
         self._panes = [_Panes(rules, by_step[step], now) for step in sorted(by_step)]
         self._chains = _chains(self._panes)
-        self._step = gcd(*by_step)
+        self._grain = gcd(*(panes.grain for panes in self._panes))
         self._group = grouping(rules.window_labels)
         self._groups: dict[Labels, Group] = {}
         self._in: list[Measurement] = []
         self._out: list[Measurement] = []
         self._whole = self._chains[0][-1].whole = Cell()
-        self.step = -(-_BAR // self._step) * self._step
+        narrowest = gcd(*by_step)
+        self.step = -(-_BAR // narrowest) * narrowest
         """Width in ms of the bars that :meth:`between` tells apart."""
         self._bars: dict[int, Cell] = {}
         self._reach = max(window.longest for window in rules.windows) + SLACK
@@ -218,10 +223,10 @@ class Rolling:
 
     def advance(self, now: int) -> None:
         """Move the windows to ``now``; panes enter and leave with no event arriving."""
-        if now // self._step != self._now // self._step:
+        if now // self._grain != self._now // self._grain:
             self._add_up()
             for panes in self._panes:
-                if now // panes.step != self._now // panes.step:
+                if now // panes.grain != self._now // panes.grain:
                     panes.merge()
                     panes.advance(now)
             self.horizon = self._horizon()

@@ -22,6 +22,9 @@ START = 1_762_000_000_000  # a day before the clocks go back in New York
 APART = Rules(windows=parse_windows("35m/7m,1h/1m,8h/10m,7d/2h"), timezone=ZoneInfo("Asia/Kathmandu"))
 """Panes of seven and of ten minutes are not made of each other."""
 
+WIDE = Rules(windows=parse_windows("today/2h,week/12h,month/1d,8h/2h"), timezone=ZoneInfo("Asia/Kathmandu"))
+"""Local midnight, at 18:15 UTC, lies in the midst of every pane."""
+
 
 def naive(rules: Rules, measurements: list[Measurement], now: int) -> Totals:
     found: Totals = {}
@@ -34,7 +37,7 @@ def naive(rules: Rules, measurements: list[Measurement], now: int) -> Totals:
     return found
 
 
-@pytest.mark.parametrize("rules", [RULES, APART], ids=["nested", "apart"])
+@pytest.mark.parametrize("rules", [RULES, APART, WIDE], ids=["nested", "apart", "wide"])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_windows_equal_the_naive_sum_at_every_instant(rules: Rules, seed: int) -> None:
     rng = random.Random(seed)
@@ -98,3 +101,14 @@ def test_an_instant_whose_panes_are_gone_is_refused() -> None:
     rolling.advance(START + 30 * DAY)
     with pytest.raises(ValueError, match="too long ago"):
         rolling.at(START)
+
+
+def test_a_calendar_window_moves_at_midnight_though_its_pane_goes_on() -> None:
+    rules = Rules(windows=parse_windows("week/12h"), timezone=ZoneInfo("Pacific/Auckland"))
+    monday = 1_710_068_400_000  # 2024-03-11T00:00+13:00, 11:00 UTC: an hour before the pane ends
+    saturday = (OPENED, monday - 2 * DAY, ("a", "x", "none", "default", "none"), 0, "1")
+    rolling = Rolling(rules, monday - 1)
+    rolling.put([saturday])
+    assert rolling.totals() == naive(rules, [saturday], monday - 1) != {"week": {}}
+    rolling.advance(monday)
+    assert rolling.totals() == naive(rules, [saturday], monday) == {"week": {}}
