@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cxstream.core.answer import Json, durations, estimated
-from cxstream.core.cycle import AT_RISK, OK
+from cxstream.core.cycle import AT_RISK, OK, STATES
 from cxstream.core.pane import BUSINESS, EVALUATED, FIRST_RESPONSE_BUSINESS, RESOLUTION_BUSINESS, evaluated
 
 if TYPE_CHECKING:
@@ -62,6 +62,20 @@ def running(policies: PolicyHistory | None, sla: Json, clocks: Mapping[tuple[int
         told["open"] = found[series, OK] + found[series, AT_RISK]
         told["at_risk"] = found[series, AT_RISK]
     return {"sla": sla}
+
+
+def states(policies: PolicyHistory | None, clocks: Mapping[tuple[int, int, str], int]) -> Json:
+    """Per policy and target how many clocks run, by their state."""
+    if policies is None:
+        return {}
+    found: Counter[tuple[int, int]] = Counter()
+    for (series, state, _), count in clocks.items():
+        found[series, state] += count
+    answer: Json = {}
+    for series, (policy, target) in enumerate(policies.series):
+        counts = {name: found[series, state] for state, name in enumerate(STATES)}
+        answer.setdefault(policy, {})[target] = counts
+    return {"sla_tickets": answer}
 
 
 def _sla(policies: PolicyHistory, count: Callable[[int], Iterable[int]]) -> Json:

@@ -57,6 +57,7 @@ def snapshot(ledgers: Collection[Ledger], rules: Rules, now: int) -> Json:
         **{name: whole[name] for name in (*MEASURES, *SURVEYS)},
         **worked,
         **attainment.running(policies, worked.get("sla", {}), clocks),
+        **attainment.states(policies, clocks),
         "windows": {name: _numbers(policies, _sum(groups)) for name, groups in windows.items()},
         "backlog": [_backlog(rules, group, row) for group, row in sorted(backlog.items())],
         "groups": [

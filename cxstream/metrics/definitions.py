@@ -75,7 +75,8 @@ DEFINITIONS: Final[dict[str, Definition]] = {
         "Within target", "Of the service targets judged in the window: the share met by their deadline."
     ),
     "due": Definition(
-        "Next to breach", "Open tickets by the deadline that comes first; those past it are at the top."
+        "Next to breach",
+        "Service targets of open tickets that are at risk, by deadline; above them those longest past theirs.",
     ),
     "history": Definition(
         "The last hour",

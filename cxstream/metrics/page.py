@@ -51,7 +51,7 @@ class Page:
         self._peers = Peers(options.peers, options.http_address[1])
         self._name = token_hex(4)
         self._rounds = Rounds(observed, self._peers, self._name)
-        self._boards = Boards(self._rounds, options)
+        self._boards = Boards(observed, self._rounds, options)
         self._tickets = Tickets(observed, self._peers, options, self._name) if options.ticket_api else None
 
     async def close(self, _: web.Application) -> None:

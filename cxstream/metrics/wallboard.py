@@ -1,7 +1,9 @@
 """The wallboard: what the live page and ``cxstream top`` show of a snapshot, ready to be printed.
 
     {"at": …, "open": 12, …, "windows": {"1h": W, …}, "team": T, "channel": T, "history": H, "sla": A}
-    W = {"opened", "resolved", "reopened", "first_response": D, "response": D, "resolution": D, "csat": S, …}
+    W = {"opened", "resolved", "reopened", "first_response": D, "response": D, "resolution": D, "csat": S, …,
+         "targets": {"first_reply": {"met", "breached", "attainment", …}, …}}
+    A = {"at_risk", "breached", "targets": {"first_reply": {"ok", "at_risk", "breached"}, …}}
     T = {"rows": [{"name", "open", "awaiting", "windows": {"1h": W, …}}, …], "more": rows left out}
 
 No number is calculated by those who show it, so all show the same ones. The size is bounded whatever the number
@@ -10,7 +12,7 @@ of label sets: a screen is read, not searched.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cxstream.core.fleet import added
 from cxstream.core.instant import parse_instant
@@ -48,10 +50,13 @@ def wallboard(snapshot: Json) -> Json:
         "longest": _age(now, (row["oldest_awaiting"] for row in backlog)),
         "oldest": _age(now, (row["oldest"] for row in backlog)),
         "aged": sum(row["age"]["count"] - row["age"]["buckets"][_DAY] for row in backlog),
-        "windows": {name: _window(window) for name, window in snapshot["windows"].items()},
+        "windows": {
+            name: _window(window) | {"targets": _by_target(window.get("sla"))}
+            for name, window in snapshot["windows"].items()
+        },
         **{label: _table(snapshot, label) for label in TABLES},
         "history": None if history is None else _history(history),
-        "sla": _sla(snapshot.get("sla") or {}),
+        "sla": _sla(snapshot.get("sla_tickets")),
     }
 
 
@@ -127,17 +132,19 @@ def _history(history: Json) -> Json:
     return {**history, "hour": bars(history["hour"]), "week_ago": bars(history["week_ago"])}
 
 
-def _sla(policies: dict[str, dict[str, Json]]) -> Json | None:
-    """Service targets over all policies; ``None`` without any."""
-    targets: dict[str, list[Json]] = {}
-    for policy in policies.values():
-        for name, told in policy.items():
-            targets.setdefault(name, []).append(told)
+def _sla(clocks: Json | None) -> Json | None:
+    """The clocks of service targets that run; ``None`` without any target."""
+    targets = _by_target(clocks)
     if not targets:
         return None
-    rows: list[dict[str, Any]] = [{"target": name, **added(told)} for name, told in targets.items()]
-    return {
-        "at_risk": sum(row["at_risk"] for row in rows),
-        "breached": sum(row["breached"] - row["met_late"] for row in rows),
-        "targets": rows,
-    }
+    at_risk, breached = (sum(row[state] for row in targets.values()) for state in ("at_risk", "breached"))
+    return {"at_risk": at_risk, "breached": breached, "targets": targets}
+
+
+def _by_target(policies: Json | None) -> Json:
+    """The sum over all policies, by target."""
+    found: dict[str, list[Json]] = {}
+    for policy in (policies or {}).values():
+        for name, told in policy.items():
+            found.setdefault(name, []).append(told)
+    return {name: added(told) for name, told in found.items()}

@@ -121,6 +121,13 @@ class Worker:
         ):
             self.apply(ticket, event, source)
 
+    def fire(self, now=None):
+        """Let time act on the SLA clocks up to and with an instant, as the stream does."""
+        self.clock = self.clock if now is None else now
+        for ledger in self.owned.values():
+            while ledger.fire(self.clock + 1):
+                pass
+
     def settle(self):
         for ledger in self.owned.values():
             ledger.drain()
@@ -142,4 +149,13 @@ def busy(
             f"open{number}", NOON - number * MINUTE, team=teams[number % len(teams)], channel=channels[0]
         )
     worker.settle()
+    return worker
+
+
+def late(worker, tickets=40):
+    """Tickets opened from 9 o'clock in the office on, one each five minutes: due four hours later, from NOON on."""
+    for number in range(tickets):
+        at = NOON - (240 - number * 5) * MINUTE
+        worker.opens(f"T-{number:03}", at, team="billing", channel="email")
+    worker.fire()
     return worker

@@ -1,22 +1,21 @@
 """The live page in a real browser, over workers without Kafka."""
 
-import asyncio
 import os
 import shutil
+from dataclasses import replace
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from aiohttp import web
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import async_playwright, expect
 
-from cxstream.core.event import AgentReplied
+from cxstream.core.event import AgentReplied, Opened
 from cxstream.core.instant import parse_instant
-from cxstream.metrics import application, serve, share
+from cxstream.metrics import application, serve
 from cxstream.metrics.definitions import DEFINITIONS
 
-from .observed import MINUTE, NOON, Options, Worker, busy
+from .observed import MINUTE, NOON, Options, Worker, busy, late
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),  # one browser for all of them
@@ -35,7 +34,6 @@ class Site:
     def __init__(self, worker, options):
         self.worker, self.options = worker, options
         self.port, self.runner = 0, None
-        self.routes = {}
 
     @property
     def url(self):
@@ -43,8 +41,6 @@ class Site:
 
     async def start(self):
         app = application(self.worker, self.options)
-        for path, handler in self.routes.items():
-            app.router.add_get(path, handler)
         self.runner, self.port = await serve(app, "127.0.0.1", self.port)
 
     async def stop(self):
@@ -353,9 +349,10 @@ async def test_the_theme_is_chosen_and_kept(page, site):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("window", [WALL, PHONE])
-async def test_nothing_for_axe_to_find(chromium, site, worker, monkeypatch, scheme, window):
-    promised(monkeypatch)
+async def test_nothing_for_axe_to_find(chromium, site, worker, scheme, window):
     busy(worker, tickets=20)
+    late(worker, tickets=20)
+    site.options = Options(ticket_api=True, ticket_url="https://desk.example/{id}")
     await site.start()
     context = await chromium.new_context(viewport=window, color_scheme=scheme, bypass_csp=True)
     page = await context.new_page()
@@ -369,65 +366,108 @@ async def test_nothing_for_axe_to_find(chromium, site, worker, monkeypatch, sche
     await context.close()
 
 
-def promised(monkeypatch):
-    """Snapshots with service targets."""
-    target = {"met": 90, "met_late": 4, "breached": 10, "open": 30, "at_risk": 3, "attainment": 0.9}
-    tell = share.snapshot
-    sla = {"standard": {"first_reply": target}, "vip": {"first_reply": target, "resolution": target}}
-    monkeypatch.setattr(share, "snapshot", lambda *given: {**tell(*given), "sla": sla})
-
-
-async def test_service_targets(page, site, worker, monkeypatch):
-    promised(monkeypatch)
+async def test_service_targets(page, site, worker):
     busy(worker, tickets=20)
+    late(worker, tickets=20)  # the first is due now, three of four hours are over for twelve more
     await site.start()
     await look(page, site)
     tiles = (await shown(page))["tiles"]
     assert list(tiles) == ["open", "awaiting", "longest", "at_risk", "breached"]
-    assert (tiles["at_risk"], tiles["breached"]) == (9, 18)
+    assert (tiles["at_risk"], tiles["breached"]) == (12, 1)
     assert await page.locator("#tiles .warn .sign").text_content() == "▲"
     assert await page.locator("#tiles .bad .sign").text_content() == "■"
     notes = {key: page.locator(f"#cards [data-key={key}] > .note") for key in ("first_response", "response")}
-    assert await notes["first_response"].text_content() == "90 % within target · n 20"
-    assert await notes["response"].text_content() == "n 20"
+    assert await notes["first_response"].text_content() == "target 4 h: 95 % met · n 20"
+    assert await notes["response"].text_content() == "target 2 h · n 20"
+
+
+async def test_targets_of_several_lengths(page, site, worker):
+    from cxstream.core.policy import PolicyHistory, built_in
+
+    worker.rules = replace(worker.rules, policies=PolicyHistory(built_in()))
+    await site.start()
+    await look(page, site)
+    note = page.locator("#cards [data-key=first_response] > .note")
+    assert await note.text_content() == "target 2 m to 1 d · n 0"
+    assert await page.locator("#cards [data-key=response] > .note").text_content() == "n 0"
 
 
 async def test_single_tickets_where_they_may_be_shown(page, site, worker):
-    asked = []
-
-    async def tickets(request):
-        state = request.query["state"]
-        asked.append(state)
-        at = {"breached": "2026-03-02T11:52:00Z", "at_risk": "2026-03-02T12:30:00Z"}[state]
-        row = {"source": "zendesk/acme", "ticket_id": f"{state} 1", "target": "first_reply", "due_at": at}
-        return web.json_response({"tickets": [{**row, "team": "billing", "channel": None}]})
-
+    opened = Opened(at=NOON - 240 * MINUTE, event_id="o", team="billing", channel="chat")
+    worker.apply("late 1", opened, source="zendesk/acme")
+    worker.opens("soon", NOON - 202 * MINUTE)
+    worker.opens("far", NOON)
+    worker.fire(NOON + 8 * MINUTE)
     site.options = Options(ticket_api=True, ticket_url="https://desk.example/{source}/tickets/{id}")
-    site.routes["/api/tickets"] = tickets
     await site.start()
     await look(page, site)
+    await expect(page.get_by_role("heading", name="Next to breach")).to_be_visible()
     rows = page.locator("#due-table tbody tr")
     await expect(rows).to_have_count(2)
     assert await rows.all_inner_texts() == [
-        "breached 1\tfirst reply\t■ 8 m ago\tbilling\t\N{EN DASH}",
-        "at_risk 1\tfirst reply\tin 30 m\tbilling\t\N{EN DASH}",
+        "late 1\tfirst reply\t■ 8 m ago\tbilling\tchat",
+        "soon\tfirst reply\tin 30 m\t\N{EN DASH}\t\N{EN DASH}",
     ]
     link = rows.locator("a").first
-    assert await link.get_attribute("href") == "https://desk.example/zendesk/acme/tickets/breached%201"
-    assert set(asked) == {"breached", "at_risk"}
+    assert await link.get_attribute("href") == "https://desk.example/zendesk/acme/tickets/late%201"
+    assert await link.get_attribute("rel") == "noreferrer"
+    worker.apply("late 1", AgentReplied(at=NOON, event_id="r"), source="zendesk/acme")
+    await expect(rows).to_have_count(1, timeout=20_000)
+    worker.apply("soon", AgentReplied(at=NOON, event_id="r"))
+    await expect(rows).to_have_text(["Nothing is near its deadline."], timeout=20_000)
 
 
-async def test_a_worker_without_single_tickets_is_asked_once(page, site, worker):
-    page.expected = ("404",)
+async def test_those_past_their_deadline_leave_room_for_those_before_it(page, site, worker):
+    late(worker, tickets=40)
+    worker.fire(NOON + 30 * MINUTE)  # seven are breached, twelve at risk
     site.options = Options(ticket_api=True)
+    await site.start()
+    await look(page, site)
+    rows = page.locator("#due-table tbody tr")
+    await expect(rows).to_have_count(9)
+    names = [text.split("\t")[0] for text in await rows.all_inner_texts()]
+    assert names == [*(f"T-00{n}" for n in (0, 1, 2, 7, 8, 9)), "T-010", "T-011", "11 more"]
+    assert await rows.locator("a").count() == 0, "there is no address without CXSTREAM_TICKET_URL"
+
+
+async def test_names_of_single_tickets_are_text(page, site, worker):
+    name = "<img src=x onerror=alert(1)>"
+    worker.opens(name, NOON - 230 * MINUTE, team=name)
+    worker.fire()
+    site.options = Options(ticket_api=True, ticket_url="https://desk.example/{id}")
+    await site.start()
+    await look(page, site)
+    await expect(page.locator("#due-table tbody th")).to_have_text(name)
+    assert await page.locator("#due-table img").count() == 0
+    address = await page.locator("#due-table a").get_attribute("href")
+    assert address == "https://desk.example/%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E"
+
+
+async def test_a_share_of_the_list_never_replaces_the_whole(page, site, worker):
+    late(worker, tickets=5)
+    site.options = Options(ticket_api=True)
+    await site.start()
+    await look(page, site)
+    rows = page.locator("#due-table tbody tr")
+    await expect(rows).to_have_count(5)
+    worker.owned = dict(list(worker.owned.items())[:1])
+    async with page.expect_response("**/api/tickets?state=breached*") as answered:
+        pass
+    assert (await (await answered.value).json())["complete"] is False
+    async with page.expect_response("**/api/board"):
+        pass
+    await expect(rows).to_have_count(5)
+
+
+async def test_a_worker_without_single_tickets_is_not_asked(page, site, worker):
+    late(worker)
     await site.start()
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     await look(page, site)
     async with page.expect_response("**/api/board"):
         pass
-    await asyncio.sleep(0)
-    assert sum("/api/tickets" in url for url in asked) == 2
+    assert not any("/api/tickets" in url for url in asked)
     await expect(page.locator("#due")).to_be_hidden()
 
 

@@ -14,25 +14,10 @@ from cxstream.core.event import AgentReplied, Opened, Resolved, Updated
 from cxstream.metrics import application, serve, tickets
 from cxstream.metrics.tickets import MOST, address
 
-from .observed import MINUTE, NOON, Options, Worker
+from .observed import MINUTE, NOON, Options, Worker, late
 
 HOUR = 60 * MINUTE
 URL = "https://desk.example/{source}/tickets/{id}"
-
-
-def fire(worker, now=None):
-    worker.clock = worker.clock if now is None else now
-    for ledger in worker.owned.values():
-        while ledger.fire(worker.clock + 1):
-            pass
-
-
-def late(worker, tickets=40):
-    """Tickets opened from the beginning of office hours on, one each five minutes: due four hours later."""
-    for number in range(tickets):
-        worker.opens(f"T-{number:03}", NOON - 4 * HOUR + number * 5 * MINUTE, team="billing", channel="email")
-    fire(worker)
-    return worker
 
 
 @asynccontextmanager
@@ -96,7 +81,7 @@ async def test_what_is_asked_wrongly_is_refused_with_the_reason(worker, query, r
 async def test_a_row_tells_what_is_due_and_where_the_ticket_is(worker):
     opened = Opened(at=NOON - 4 * HOUR, event_id="o", team="billing", channel="email")
     worker.apply("A 1/2?x#y", opened, source="zendesk/acme")
-    fire(worker)
+    worker.fire()
     async with served(worker, ticket_url=URL) as (url,):
         told = await get(url, "?state=breached")
     assert told["tickets"] == [
@@ -145,7 +130,7 @@ async def test_the_lists_follow_events_and_time(worker):
         worker.apply("T-002", Updated(at=NOON + MINUTE, event_id="u", team="vip"))
         (row,) = (await get(url, "?state=at_risk"))["tickets"]
         assert (row["ticket_id"], row["team"]) == ("T-002", "vip")
-        fire(worker, NOON + 10 * MINUTE)
+        worker.fire(NOON + 10 * MINUTE)
         assert ids(await get(url, "?state=at_risk")) == []
         assert ids(await get(url, "?state=breached")) == ["T-002"]
 
@@ -154,9 +139,9 @@ async def test_a_paused_clock_has_no_deadline_and_comes_last(worker):
     opened = NOON - 76 * HOUR  # Friday, 09:00
     for name, team in (("paused", "billing"), ("runs", "vip")):
         worker.opens(name, opened, opened_by="agent", team=team)
-    fire(worker, NOON + 20 * HOUR)
+    worker.fire(NOON + 20 * HOUR)
     worker.apply("paused", Updated(at=NOON + 20 * HOUR, event_id="u", status="pending"))
-    fire(worker, NOON + 21 * HOUR)
+    worker.fire(NOON + 21 * HOUR)
     async with served(worker) as (url,):
         rows = (await get(url, "?state=at_risk"))["tickets"]
     assert [(row["ticket_id"], row["target"], row["due_at"]) for row in rows] == [

@@ -4,11 +4,15 @@ import re
 from importlib.resources import files
 
 from cxstream.cli import screen
+from cxstream.core.event import AgentReplied
+from cxstream.core.policy import PolicyHistory, built_in
+from cxstream.core.rules import Rules
 from cxstream.core.snapshot import snapshot
+from cxstream.metrics.board import promised
 from cxstream.metrics.definitions import DEFINITIONS
 from cxstream.metrics.wallboard import ROWS, wallboard
 
-from .observed import MINUTE, NOON, Worker, busy
+from .observed import MINUTE, NOON, Worker, busy, late
 
 
 def told(worker):
@@ -57,7 +61,7 @@ def test_ages():
 
 
 def test_of_nothing():
-    board = wallboard(told(Worker()))
+    board = wallboard(told(Worker(rules=Rules())))
     assert (board["longest"], board["oldest"], board["open"], board["team"], board["sla"]) == (
         None,
         None,
@@ -66,6 +70,33 @@ def test_of_nothing():
         None,
     )
     assert board["windows"]["1h"]["first_response"] == {"n": 0, "p50": None, "p90": None}
+
+
+def test_service_targets_are_the_clocks_that_run_and_what_was_judged_in_each_window():
+    worker = late(Worker(), tickets=40)
+    worker.fire(NOON + 12 * MINUTE)
+    for name in ("T-000", "T-001", "T-020"):
+        worker.apply(name, AgentReplied(at=NOON + 12 * MINUTE, event_id="r"))
+    worker.lives("old", at=NOON - 26 * 60 * MINUTE)
+    worker.fire(NOON + 12 * MINUTE)
+    for ledger in worker.owned.values():
+        ledger.advance(worker.clock)
+    board = wallboard(told(worker))
+    running = board["sla"]["targets"]["first_reply"]
+    # Due NOON + 5 m each: three were late, two of them are answered; at risk from an hour before.
+    assert running == {"ok": 24, "at_risk": 12, "breached": 1}
+    assert (board["sla"]["at_risk"], board["sla"]["breached"]) == (12, 1)
+    for ledger in worker.owned.values():
+        assert all(count >= 0 for count in ledger.clocks.values())
+    hour, week = (board["windows"][name]["targets"]["first_reply"] for name in ("1h", "7d"))
+    assert (hour["met"], hour["breached"], hour["met_late"], hour["attainment"]) == (1, 3, 2, 0.25)
+    assert (week["met"], week["breached"]) == (2, 3)
+
+
+def test_what_the_policies_allow():
+    assert promised(None) == {}
+    assert promised(PolicyHistory(built_in())) == {"first_reply": [120, 86_400]}
+    assert promised(Worker().rules.policies)["resolution"] == [144_000, 144_000]
 
 
 def test_every_number_that_is_shown_has_a_definition():

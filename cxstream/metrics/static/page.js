@@ -6,16 +6,17 @@ import { clock, count } from "/static/text.js";
 const PERIOD = 1000; // ms between an answer and the next question: the server asks the fleet once a second at most
 const PATIENCE = 8000; // ms until a request counts as failed
 const BACKLOG = 1000; // events behind from which on the page says so: less is passing
-const DUE_EVERY = 5; // rounds between two looks at single tickets
-const MOST_DUE = 7;
+const DUE_EVERY = 2; // rounds from one look at single tickets to the next
+const MOST_DUE = 8;
+const MOST_LATE = 3; // of these past their deadline, if more are about to pass it
 
 const asked = new URLSearchParams(location.search);
-const state = { board: null, whole: false, choice: asked.get("window"), defined: false, due: 0, closed: false };
+const state = { board: null, whole: false, choice: asked.get("window"), defined: false, due: 0, listed: false };
 const byId = (id) => document.getElementById(id);
 
 async function ask(path) {
   const response = await fetch(path, { signal: AbortSignal.timeout(PATIENCE), cache: "no-cache" });
-  if (!response.ok) throw Object.assign(new Error(`${path} answers ${response.status}`), { status: response.status });
+  if (!response.ok) throw new Error(`${path} answers ${response.status}`);
   return response.json();
 }
 
@@ -49,7 +50,7 @@ function chooser(names) {
 function draw() {
   const { numbers } = state.board, at = byId("clock");
   chooser(Object.keys(numbers.windows));
-  show(numbers, state.choice);
+  show(numbers, state.choice, state.board.promised);
   at.dateTime = numbers.at;
   at.textContent = clock(numbers.at);
 }
@@ -68,16 +69,19 @@ function take(board) {
   else status("live", "live", "");
 }
 
-// Where the worker shows single tickets; a worker that does not is not asked again.
+// The list of single tickets, where the worker shows them.
 async function due(board) {
-  if (!board.tickets.api || state.closed || state.due++ % DUE_EVERY) return;
+  if (!board.tickets || state.due++ % DUE_EVERY) return;
   try {
-    const found = await Promise.all(["breached", "at_risk"].map((name) => ask(`/api/tickets?state=${name}`)));
-    const rows = found.flatMap((one) => one.tickets || []).filter((one) => one.due_at).sort((a, b) => Date.parse(a.due_at) - Date.parse(b.due_at));
-    const link = ({ source, ticket_id: id }) => board.tickets.url && board.tickets.url.replace("{source}", encodeURIComponent(source ?? "").replaceAll("%2F", "/")).replace("{id}", encodeURIComponent(id));
-    showDue(rows.slice(0, MOST_DUE), Date.parse(board.now), link);
-  } catch (error) {
-    state.closed = error.status === 404;
+    const [late, soon] = await Promise.all(["breached", "at_risk"].map((name) => ask(`/api/tickets?state=${name}&limit=${MOST_DUE}&fleet=1`)));
+    const whole = late.complete && soon.complete;
+    if (state.listed && !whole) return; // complete lists are replaced by complete ones only
+    state.listed = whole;
+    const upcoming = soon.tickets.filter((one) => one.due_at);
+    const rows = [...late.tickets.slice(0, Math.max(MOST_LATE, MOST_DUE - upcoming.length)), ...upcoming].slice(0, MOST_DUE);
+    showDue(rows, late.count + soon.count - rows.length, Date.parse(soon.now));
+  } catch {
+    // The list stays as it is until the next look; the board tells whether the worker answers.
   }
 }
 

@@ -93,14 +93,21 @@ function figure(pair, key, label) {
   return child(pair, key, () => element("p", "figure", element("b", "value"), element("span", "label", label))).querySelector(".value");
 }
 
-function times(numbers, window) {
+// What the policies allow, and how often that was kept: "target 2 m to 1 d: 94 % met".
+function target(name, promised, kept) {
+  const [shortest, longest] = promised[name] ?? [];
+  if (shortest === undefined) return "";
+  const allowed = shortest === longest ? duration(shortest) : `${duration(shortest)} to ${duration(longest)}`;
+  const met = kept?.[name]?.attainment ?? null;
+  return `target ${allowed}${met === null ? "" : `: ${percent(met)} met`} · `;
+}
+
+function times(numbers, window, promised) {
   for (const name of TIMES) {
     const shown = card(name, term(name)), told = window[name], pair = shown.querySelector(".pair");
     put(figure(pair, "p50", "median"), told.p50, span(told.p50));
     put(figure(pair, "p90", "90th percentile"), told.p90, span(told.p90));
-    const target = numbers.sla?.targets.find((one) => one.target === TARGETS[name]);
-    const kept = target && target.attainment !== null ? `${percent(target.attainment)} within target · ` : "";
-    child(shown, "n", () => element("p", "note")).textContent = `${kept}n ${count(told.n)}`;
+    child(shown, "n", () => element("p", "note")).textContent = `${target(TARGETS[name], promised, window.targets)}n ${count(told.n)}`;
     if (numbers.history) shown.querySelector(".charts").replaceChildren(chart(title(name), "line", ...past(numbers.history, name), duration));
   }
 }
@@ -171,27 +178,28 @@ function message(text) {
   return element("tr", "", made);
 }
 
-export function show(numbers, choice) {
+export function show(numbers, choice, promised) {
   const window = numbers.windows[choice], hour = numbers.windows["1h"];
   const net = hour && hour.opened + hour.reopened - hour.resolved;
   tiles(numbers, hour ? `${net < 0 ? "−" : "+"}${count(Math.abs(net))} in the last hour` : "");
-  times(numbers, window);
+  times(numbers, window, promised);
   flows(numbers, window);
   surveys(window);
   for (const name of ["team", "channel"]) table(name, numbers[name], choice);
 }
 
-// Single tickets by deadline, where the worker shows them; `link` makes an address of one, or nothing.
-export function showDue(rows, now, link) {
+// Single tickets by deadline, where the worker shows them, and how many more there are.
+export function showDue(rows, more, now) {
   byId("due").hidden = false;
   if (!byId("due-title").childElementCount) byId("due-title").append(term("due"));
   const place = byId("due-table");
   if (!place.tHead.rows.length) place.tHead.append(element("tr", "", ...["Ticket", "Target", "Due", "Team", "Channel"].map((text) => Object.assign(element("th", "", text), { scope: "col" }))));
   const shown = rows.map((ticket) => {
-    const address = link(ticket), name = address ? Object.assign(element("a", "", ticket.ticket_id), { href: address, rel: "noreferrer" }) : ticket.ticket_id;
+    const name = ticket.url ? Object.assign(element("a", "", ticket.ticket_id), { href: ticket.url, rel: "noreferrer" }) : ticket.ticket_id;
     const left = (Date.parse(ticket.due_at) - now) / 1000;
-    const due = left < 0 ? element("td", "bad", `${SIGNS.bad} ${duration(-left)} ago`) : element("td", "warn", `in ${duration(left)}`);
+    const due = ticket.state === "breached" ? element("td", "bad", `${SIGNS.bad} ${duration(Math.max(-left, 0))} ago`) : element("td", "warn", `in ${duration(Math.max(left, 0))}`);
     return element("tr", "", Object.assign(element("th", "", name), { scope: "row" }), element("td", "", (ticket.target || "").replaceAll("_", " ")), due, element("td", "", ticket.team || NOTHING), element("td", "", ticket.channel || NOTHING));
   });
+  if (more) shown.push(message(`${count(more)} more`));
   place.tBodies[0].replaceChildren(...(shown.length ? shown : [message("Nothing is near its deadline.")]));
 }
