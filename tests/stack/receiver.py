@@ -43,16 +43,26 @@ class Receiver:
             for alert in body["alerts"]:
                 print(text(name, alert), flush=True)
 
-    def wait_for(self, name: str, patience: float, **labels: str) -> dict[str, Any]:
-        """The first alert of that name and labels, as soon as it is there."""
+    def wait_for(
+        self, name: str, patience: float, *, status: str = "firing", **labels: str
+    ) -> dict[str, Any]:
+        """The first alert of that name, status and labels, as soon as it is there."""
 
         def found() -> dict[str, Any] | None:
             wanted = {"alertname": name, **labels}
-            return next((a for a in self.alerts if wanted.items() <= a["labels"].items()), None)
+            return next(
+                (
+                    each
+                    for each in self.alerts
+                    if each["status"] == status and wanted.items() <= each["labels"].items()
+                ),
+                None,
+            )
 
         with self._came:
             alert = self._came.wait_for(found, patience)
-        assert alert, f"no {name} within {patience:.0f} s; received: {[a['labels'] for a in self.alerts]}"
+        received = [(each["status"], each["labels"]) for each in self.alerts]
+        assert alert, f"no {status} {name} within {patience:.0f} s; received: {received}"
         return alert
 
 

@@ -136,20 +136,25 @@ class Stack:
     # ------------------------------------------------------------------- Prometheus and Alertmanager
 
     def watch(
-        self, *, ports: tuple[int, int] = (0, 0), scrape: str | None = None, routes: Path | None = None
+        self,
+        *,
+        ports: tuple[int, int] = (0, 0),
+        scrape: str | None = None,
+        rules: Path = DEPLOY / "prometheus",
+        routes: Path = DEPLOY / "alertmanager" / "alertmanager.yml",
     ) -> None:
-        """Start Prometheus with the rules, and Alertmanager; `routes` instead of its committed configuration."""
+        """Start Prometheus with the rules in a folder, and Alertmanager with the routes of a file."""
         prometheus, alertmanager = (free_port(port) for port in ports)
         self.prometheus, self.alertmanager = (
             f"http://127.0.0.1:{port}" for port in (prometheus, alertmanager)
         )
         config = self.folder / "prometheus.yml"
-        config.write_text(yaml.safe_dump(self._configuration(scrape)))
+        config.write_text(yaml.safe_dump(self._configuration(scrape, rules)))
         self._child(
             "alertmanager",
             [
                 _program("prometheus-alertmanager", "alertmanager"),
-                f"--config.file={routes or DEPLOY / 'alertmanager' / 'alertmanager.yml'}",
+                f"--config.file={routes}",
                 f"--storage.path={self.folder / 'alertmanager'}",
                 f"--web.listen-address=127.0.0.1:{alertmanager}",
                 "--cluster.listen-address=",
@@ -167,10 +172,10 @@ class Stack:
         for url in (self.prometheus, self.alertmanager):
             self.wait_until(f"{url} is ready", lambda url=url: _answers(f"{url}/-/ready"))
 
-    def _configuration(self, scrape: str | None) -> dict[str, Any]:
+    def _configuration(self, scrape: str | None, rules: Path) -> dict[str, Any]:
         """The mounted file, with the addresses of this machine."""
         config: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
-        config["rule_files"] = [str(DEPLOY / "prometheus" / name) for name in config["rule_files"]]
+        config["rule_files"] = [str(rules / name) for name in config["rule_files"]]
         (manager,) = config["alerting"]["alertmanagers"]
         manager["static_configs"] = [{"targets": [_host(self.alertmanager)]}]
         for job in config["scrape_configs"]:
