@@ -26,10 +26,11 @@ def reset(
     json: Json = False,
     config: Config = None,
 ) -> None:
-    """Delete what the workers of CXSTREAM_APP have stored: the ticket table's changelog and committed offsets.
+    """Delete what the workers of CXSTREAM_APP have stored: changelog, SLA policies so far, committed offsets.
 
-    Their next start builds the numbers from what the topics hold. Events, dead letters and other apps are not
-    touched. Exit status 1, and nothing is changed, while a worker of the app is running.
+    Their next start builds the numbers from what the topics hold, all of it under the SLA policy of that start.
+    Events, sla-events, dead letters and other apps are not touched. Exit status 1, and nothing is changed, while
+    a worker of the app is running.
     """
     from cxstream.cli.broker import ask, asking
     from cxstream.cli.console import print_json
@@ -54,11 +55,13 @@ def reset(
 
 def _lines(found: Stored, *, done: bool) -> Iterator[str]:
     verb = "deleted" if done else "would delete"
-    if found.records is None and not found.offsets:
+    if found.records is None and found.remembered is None and not found.offsets:
         yield f"nothing is stored under CXSTREAM_APP={found.group}"
         return
     if found.records is not None:
         yield f"{verb} the topic {found.changelog} ({found.records} records)"
+    if found.remembered is not None:
+        yield f"{verb} the topic {found.policies} ({found.remembered} SLA policies)"
     if found.offsets:
         yield f"{verb} the offsets of the group {found.group} ({found.offsets} partitions)"
     if found.cut:

@@ -32,7 +32,7 @@ def register(program: typer.Typer) -> None:
 
 
 def create(json: Json = False, config: Config = None) -> None:
-    """Create the topics that are missing: sources, dead letters, changelog.
+    """Create the topics that are missing: sources, dead letters, sla-events, and the app's own.
 
     Topics that are there stay as they are; exit status 1 if one of them does not fit the settings. The
     sources keep events at least as long as CXSTREAM_TICKET_RETENTION.

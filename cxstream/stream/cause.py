@@ -78,7 +78,8 @@ def _right(settings: Settings, error: BaseException) -> str | None:
     if isinstance(error, TopicAuthorizationFailedError):
         needed = {settings.topic_name(topic): "READ" for topic in settings.topics}
         needed[settings.dead_letters_topic] = "WRITE"
-        needed[settings.changelog_topic] = "READ and WRITE"
+        needed[settings.sla_events_topic] = "WRITE"
+        needed[settings.changelog_topic] = needed[settings.policies_topic] = "READ and WRITE"
         named = [name for name in needed if name in str(error)]
         found = max(named, key=len, default="")  # one name may be part of another: tickets, acme.tickets
         return f"{needed[found]} on the topic {found}" if found else f"on a topic: {error}"

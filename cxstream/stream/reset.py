@@ -1,7 +1,8 @@
 """Reset: take away what a group of workers has stored, so that the next start builds it from the topics.
 
-That is the changelog of the ticket table and the group's committed offsets; both belong to one ``CXSTREAM_APP``.
-Events, dead letters and whatever other apps keep are not touched.
+That is the changelog of the ticket table, the SLA policies that were in force, and the group's committed offsets; all
+belong to one ``CXSTREAM_APP``. The policy of the next start then holds for everything that the topics hold. Events,
+``sla-events``, dead letters and whatever other apps keep are not touched.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class Stored(NamedTuple):
     changelog: str
     records: int | None
     """In the changelog; ``None`` if there is no such topic."""
+    policies: str
+    remembered: int | None
+    """SLA policies so far; ``None`` if there is no such topic."""
     group: str
     offsets: int
     """Topics and partitions with a committed offset."""
@@ -48,11 +52,6 @@ class Stored(NamedTuple):
 async def look(settings: Settings) -> Stored:
     """Look at what there is, and change nothing."""
     async with administrator(settings) as client, Tail(settings) as tail:
-        changelog = await tail.partitions(settings.changelog_topic)
-        records = None
-        if changelog:
-            starts, ends = await tail.starts(changelog), await tail.ends(changelog)
-            records = sum(ends[tp] - starts[tp] for tp in changelog)
         sources = [
             tp for topic in settings.topics for tp in await tail.partitions(settings.topic_name(topic))
         ]
@@ -60,7 +59,9 @@ async def look(settings: Settings) -> Stored:
         committed = await client.list_consumer_group_offsets(settings.app)
         return Stored(
             settings.changelog_topic,
-            records,
+            await _records(tail, settings.changelog_topic),
+            settings.policies_topic,
+            await _records(tail, settings.policies_topic),
             settings.app,
             len(committed),
             await _members(client, settings),
@@ -72,15 +73,27 @@ async def reset(settings: Settings) -> None:
     """Take it away; raises ``InUseError`` before anything is changed if a worker is running."""
     async with administrator(settings) as client, Tail(settings) as tail:
         await _delete_group(client, settings)  # first: the broker refuses it while there are members
-        if not await tail.partitions(settings.changelog_topic):
+        own = (settings.changelog_topic, settings.policies_topic)
+        there = [name for name in own if await tail.partitions(name)]
+        if not there:
             return
-        answer = await client.delete_topics([settings.changelog_topic])
+        answer = await client.delete_topics(there)
         for name, code in answer.topic_error_codes:
             if code:
                 raise for_code(code)(f"cannot delete the topic {name}")
         async with asyncio.timeout(_GONE):
-            while await tail.partitions(settings.changelog_topic):  # noqa: ASYNC110 - no broker tells when it is done
-                await asyncio.sleep(_LOOK)
+            for name in there:
+                while await tail.partitions(name):  # noqa: ASYNC110 - no broker tells when it is done
+                    await asyncio.sleep(_LOOK)
+
+
+async def _records(tail: Tail, topic: str) -> int | None:
+    """Offsets of a topic between its start and its end."""
+    tps = await tail.partitions(topic)
+    if not tps:
+        return None
+    starts, ends = await tail.starts(tps), await tail.ends(tps)
+    return sum(ends[tp] - starts[tp] for tp in tps)
 
 
 async def _members(client: AIOKafkaAdminClient, settings: Settings) -> list[str]:

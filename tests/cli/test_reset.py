@@ -35,10 +35,11 @@ async def test_the_next_start_builds_everything_from_the_topics(kafka, prefix):
     before = await reset.look(settings)
     assert before.records
     assert (before.offsets > 0, before.members, before.cut) == (True, [], [])
+    assert before.remembered == 1
     kept = len(await records_of(settings, settings.topic_name("ticket-opened")))
     await reset.reset(settings)
     after = await reset.look(settings)
-    assert (after.records, after.offsets) == (None, 0)
+    assert (after.records, after.remembered, after.offsets) == (None, None, 0)
     assert len(await records_of(settings, settings.topic_name("ticket-opened"))) == kept
     assert len(await records_of(settings, settings.dead_letters_topic)) == 1
     await reset.reset(settings)  # nothing is left, and that is no error
@@ -145,10 +146,14 @@ def test_the_command(run, kafka, prefix, monkeypatch):
     assert dry.exit_code == 0
     assert dry.stdout.splitlines() == [
         f"would delete the topic {prefix}app-tickets-changelog (0 records)",
+        f"would delete the topic {prefix}app-sla-policies (0 SLA policies)",
         "nothing has been changed: add --yes to do it",
     ]
     assert json.loads(run("reset", "--json").stdout)["done"] is False
     done = run("reset", "--yes")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == f"deleted the topic {prefix}app-tickets-changelog (0 records)\n"
+    assert done.stdout.splitlines() == [
+        f"deleted the topic {prefix}app-tickets-changelog (0 records)",
+        f"deleted the topic {prefix}app-sla-policies (0 SLA policies)",
+    ]
     assert run("reset", "--yes").stdout == f"nothing is stored under CXSTREAM_APP={prefix}app\n"

@@ -10,6 +10,7 @@ import pytest
 
 from cxstream.settings import Settings
 from cxstream.stream import topics
+from cxstream.stream.policies import remembered
 from cxstream.stream.worker import Worker, WorkerFailedError
 from tests.kafka import obstacle
 from tests.kafka.secured import PASSWORD, Right, SecuredBroker
@@ -37,6 +38,7 @@ def secured(tmp_path_factory):
         pytest.skip(f"no real Kafka: {reason}")
     with SecuredBroker(tmp_path_factory.mktemp("secured")) as broker:
         asyncio.run(topics.create(open_settings(broker)))
+        asyncio.run(remembered(open_settings(broker)))
         broker.allow("worker", *documented())
         yield broker
 
@@ -58,12 +60,12 @@ async def running(settings: Settings):
 
 @pytest.mark.parametrize("way", ["PLAIN", "SCRAM-SHA-512", "clear", "TLS"])
 async def test_a_worker_with_the_documented_rights_works(secured, way):
-    """An event, a refused one, state written and read back: everything a worker ever does."""
+    """An event, a refused one, state written and read back, a clock told: everything a worker ever does."""
     settings, administrator = settings_of(secured, way), open_settings(secured)
     name = f"{way}-{time.monotonic_ns()}"
     async with running(settings) as worker:
         await until(lambda: worker.ready() is None, PATIENCE)
-        await publish(administrator, [event("ticket-opened", name, NOW)])
+        await publish(administrator, [event("ticket-opened", name, NOW, channel="email")])
         await publish(administrator, [("agent-replied", name.encode(), b"no JSON of " + name.encode())])
         await caught_up(worker)
         assert worker.tally.results["ticket-opened", "applied"] == 1
@@ -71,6 +73,8 @@ async def test_a_worker_with_the_documented_rights_works(secured, way):
     assert [row.key for row in letters if row.value == b"no JSON of " + name.encode()] == [name.encode()]
     rows = await records_of(administrator, administrator.changelog_topic)
     assert any(name.encode() in row.key for row in rows)
+    notices = await records_of(administrator, administrator.sla_events_topic)
+    assert name.encode() in {row.key for row in notices}
 
 
 RIGHTS = documented()
@@ -89,14 +93,14 @@ def words(right: Right) -> str:
 def test_the_document_names_every_topic_and_nothing_else():
     wanted = {topic.name for topic in topics.wanted(Settings())}
     assert {right.name for right in RIGHTS if right.resource == "TOPIC"} == wanted
-    assert len(RIGHTS) == 9
+    assert len(RIGHTS) == 12
 
 
 @pytest.mark.parametrize(
     "right", [right for right in RIGHTS if right.name not in {"agent-replied", "ticket-resolved"}], ids=str
 )
-async def test_a_worker_with_one_right_less_names_it_and_goes_on_when_it_is_given(secured, right):
-    settings = settings_of(secured, "PLAIN")
+async def test_a_worker_with_one_right_less_names_it_and_goes_on_when_it_is_given(secured, right, tmp_path):
+    settings = settings_of(secured, "PLAIN", **new_policy(tmp_path, right))
     secured.forbid("worker", right)
     try:
         async with running(settings) as worker:
@@ -115,6 +119,42 @@ async def test_a_worker_with_one_right_less_names_it_and_goes_on_when_it_is_give
             await until(lambda: worker.ready() is None, PATIENCE)
     finally:
         secured.allow("worker", right)
+
+
+def new_policy(folder: Path, right: Right) -> dict[str, Path]:
+    """A setting that makes a worker remember a policy, where that is what it may not do."""
+    if (right.operation, right.name) != ("WRITE", Settings().policies_topic):
+        return {}
+    path = folder / "policy.yml"
+    targets = f"{{first_reply: {time.monotonic_ns() % 10**9 + 1}s}}"
+    path.write_text(f"version: 1\npolicies:\n  - name: standard\n    when: {{}}\n    targets: {targets}\n")
+    return {"sla_policy": path}
+
+
+@pytest.mark.parametrize("way", ["taken away", "only to see"])
+async def test_the_right_to_tell_of_clocks_is_missed_when_one_is_to_be_told(secured, way):
+    """In the transaction that would have stored the ticket: so nothing of it is stored, and nothing lost."""
+    settings, administrator = settings_of(secured, "PLAIN"), open_settings(secured)
+    right, seen = (
+        Right("TOPIC", operation, settings.sla_events_topic) for operation in ("WRITE", "DESCRIBE")
+    )
+    name = f"{way}-{time.monotonic_ns()}"
+    async with running(settings) as worker:
+        await until(lambda: worker.ready() is None, PATIENCE)
+        secured.forbid("worker", right)
+        if way == "only to see":
+            secured.allow("worker", seen)
+        try:
+            await publish(administrator, [event("ticket-opened", name, NOW, channel="email")])
+            with pytest.raises(WorkerFailedError, match=f"lacks the right WRITE on the topic {right.name}"):
+                await asyncio.wait_for(worker.run_forever(), PATIENCE)
+        finally:
+            secured.allow("worker", right)
+    async with running(settings) as worker:
+        await until(lambda: worker.ready() is None, PATIENCE)
+        await caught_up(worker)
+    notices = await records_of(administrator, administrator.sla_events_topic)
+    assert [row.key for row in notices].count(name.encode()) == 1
 
 
 async def told(settings: Settings) -> str:
