@@ -158,7 +158,7 @@ def simulated(folder: Path, *, days: float, per_day: int, seed: int = 3) -> tupl
 
 _NOT_KEPT = {
     *("max_seconds", "p50_seconds", "p90_seconds", "p95_seconds", "buckets"),
-    *("mean_seconds", "mean", "ratio", "score"),
+    *("mean_seconds", "mean", "ratio", "score", "attainment"),
 }
 
 
