@@ -18,13 +18,21 @@ def test_later_ends_wait_until_the_earlier_ones_are_reached():
     assert mark.look({"a": 59}, wall=50) == 300
 
 
-def test_ends_that_are_never_reached_are_given_up_when_nothing_moves():
+def test_ends_that_are_never_reached_are_given_up_when_nothing_moves_though_the_broker_answers():
     mark = Watermark()
     mark.ask(100, {"a": 5}, wall=0)
-    assert mark.look({"a": 2}, wall=_STILL) == 0
-    assert mark.look({"a": 3}, wall=_STILL * 2) == 0
-    assert mark.look({"a": 3}, wall=_STILL * 3) == 0
-    assert mark.look({"a": 3}, wall=_STILL * 3 + 1) == 100
+    assert mark.look({"a": 3}, wall=10) == 0
+    mark.ask(200, {"a": 5}, wall=10 + _STILL)
+    assert mark.look({"a": 3}, wall=10 + _STILL) == 0
+    mark.ask(300, {"a": 5}, wall=11 + _STILL)
+    assert mark.look({"a": 3}, wall=11 + _STILL) == 100
+
+
+def test_no_deadline_passes_while_the_broker_is_away():
+    mark = Watermark()
+    mark.ask(100, {"a": 5}, wall=0)
+    assert mark.look({"a": 3}, wall=10) == 0
+    assert mark.look({"a": 3}, wall=100 * _STILL) == 0
 
 
 def test_it_never_goes_back():
