@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from benchmarks.events import START, Record, encode
-from benchmarks.running import RunningWorker, progress, settings_for
+from benchmarks.running import RunningWorker, progress, settings_for, wait_until_applied
 from benchmarks.throughput import follow, publish_records, rates
 from cxstream.settings import Settings
 from cxstream.stream import topics
@@ -90,9 +90,7 @@ def _live(settings: Settings, made: list[Record]) -> dict[str, Any]:
         worker.wait_until_ready()
         started, cpu = time.perf_counter(), worker.cpu()
         asyncio.run(_publish(settings, made))
-        deadline = time.monotonic() + _AFTER
-        while (applied := worker.applied()) < len(made) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        applied = wait_until_applied([worker], len(made), _AFTER)
         return {
             "events": applied,
             "seconds": time.perf_counter() - started,

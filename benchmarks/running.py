@@ -5,10 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -25,6 +26,9 @@ ROOT: Final = Path(__file__).parents[1]
 PARTITIONS: Final = 4
 READY: Final = 60.0
 """Seconds to wait for a worker to be ready."""
+
+_LOOK: Final = 2.0
+"""Seconds between two looks at how far a worker is, at the most."""
 
 
 class Failed(Exception):  # noqa: N818 - as the project's other exceptions are named
@@ -75,10 +79,11 @@ def progress(text: str) -> None:
 def child(
     command: list[str], env: dict[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """A Python child process and its stderr; killed at the end if it still runs."""
+    """A Python child process and its stderr; killed at the end if it still runs, and when we are."""
+    keeper = shutil.which("setpriv")
     with TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            [sys.executable, *command],
+            [*([keeper, "--pdeathsig", "KILL"] if keeper else []), sys.executable, *command],
             cwd=ROOT,
             env=env,
             stdin=subprocess.PIPE,
@@ -226,6 +231,21 @@ class RunningWorker:
     def files(self) -> int:
         """Open file descriptors."""
         return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
+
+
+def wait_until_applied(workers: Sequence[RunningWorker], count: int, patience: float) -> int:
+    """Return when workers have applied so many records together, or after ``patience`` seconds: how many they have.
+
+    They are asked seldom, and more often towards the end: a snapshot takes some ms of their time.
+    """
+    deadline = time.monotonic() + patience
+    begun, first = time.perf_counter(), sum(worker.applied() for worker in workers)
+    done = first
+    while done < count and time.monotonic() < deadline:
+        pace = (done - first) / (time.perf_counter() - begun)
+        time.sleep(min(_LOOK, max(0.01, (count - done) / pace)) if pace else 0.1)
+        done = sum(worker.applied() for worker in workers)
+    return done
 
 
 def state_when_ready(worker: RunningWorker, patience: float = READY) -> dict[str, Any]:

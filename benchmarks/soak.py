@@ -13,7 +13,7 @@ import time
 from typing import Any, Final
 
 from benchmarks.events import START
-from benchmarks.running import Failed, RunningWorker, child, progress, said, settings_for
+from benchmarks.running import Failed, RunningWorker, child, progress, said, settings_for, wait_until_applied
 from benchmarks.spread import median
 from cxstream.core.instant import parse_instant
 from cxstream.stream import topics
@@ -62,10 +62,8 @@ def measure(
                 if len(looks) % 60 == 0:
                     _tell(looks[-1])
             out, _ = process.communicate("")
-        while worker.applied() < count:
-            if time.perf_counter() - started > 2 * seconds + 120:
-                raise Failed(f"{worker.applied():,} of {count:,} events were applied")
-            time.sleep(0.2)
+        if (applied := wait_until_applied([worker], count, seconds + 120)) < count:
+            raise Failed(f"{applied:,} of {count:,} events were applied")
         looks.append(_look(worker, started))
         results = worker.by_label("cxstream_events_total", "result")
         flows = worker.by_label("cxstream_tickets_total", "flow")

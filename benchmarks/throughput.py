@@ -15,7 +15,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from benchmarks import rivals
 from benchmarks.events import Record, records
-from benchmarks.running import READY, Failed, RunningWorker, answer, progress, settings_for, state_when_ready
+from benchmarks.running import (
+    READY,
+    Failed,
+    RunningWorker,
+    answer,
+    progress,
+    settings_for,
+    state_when_ready,
+    wait_until_applied,
+)
 from benchmarks.spread import median
 from cxstream.settings import Settings
 from cxstream.stream import topics
@@ -29,8 +38,8 @@ ROUNDS: Final = 2
 GOAL: Final = 0.35
 _SLOW: Final = 600.0
 """Seconds after which a worker is taken for stuck."""
-_LOOK: Final = 0.25
-"""Seconds between two looks at a worker, shorter towards the end."""
+_COMMIT: Final = 60.0
+"""Seconds after the last event was applied in which it must be committed."""
 
 
 def measure(
@@ -123,20 +132,15 @@ def follow(
     """
     with RunningWorker(settings, profile) as worker:
         ready = state_when_ready(worker, patience)
-        deadline = time.monotonic() + _SLOW
         while not (first := worker.applied()):
             time.sleep(0.005)
         started, cpu = time.perf_counter(), worker.cpu()
-        done, last, at = first, first, started
-        while done < count:
-            if time.monotonic() > deadline:
-                raise Failed(f"the worker has applied {done} of {count} events in {_SLOW:.0f} s")
-            pace = (done - last) / (time.perf_counter() - at) if done > last else 0.0
-            last, at = done, time.perf_counter()
-            time.sleep(max(0.005, min(_LOOK, (count - done) / pace if pace else _LOOK)))
-            done = worker.applied()
+        done = wait_until_applied([worker], count, _SLOW)
+        if done < count:
+            raise Failed(f"the worker has applied {done:,} of {count:,} events in {_SLOW:.0f} s")
         seconds, cpu = time.perf_counter() - started, worker.cpu() - cpu
         applied_at = time.perf_counter()
+        deadline = time.monotonic() + _COMMIT
         while asyncio.run(committed(settings)) < count:
             if time.monotonic() > deadline:
                 raise Failed("what is applied is not committed")

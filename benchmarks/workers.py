@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from benchmarks.events import Record, records
-from benchmarks.running import PARTITIONS, Failed, RunningWorker, progress, settings_for
+from benchmarks.running import PARTITIONS, Failed, RunningWorker, progress, settings_for, wait_until_applied
 from benchmarks.throughput import publish_records, rates
 from cxstream.stream import topics
 
@@ -46,11 +46,8 @@ def _run(address: str, number: int, made: list[Record], name: str) -> dict[str, 
         _wait_until_dealt(workers)
         started, cpu = time.perf_counter(), [worker.cpu() for worker in workers]
         asyncio.run(publish_records(settings, made))
-        deadline = time.monotonic() + _SLOW
-        while sum(worker.applied() for worker in workers) < len(made):
-            if time.monotonic() > deadline:
-                raise Failed(f"{number} workers have not applied {len(made):,} events in {_SLOW:.0f} s")
-            time.sleep(0.05)
+        if wait_until_applied(workers, len(made), _SLOW) < len(made):
+            raise Failed(f"{number} workers have not applied {len(made):,} events in {_SLOW:.0f} s")
         seconds = time.perf_counter() - started
         used = [worker.cpu() - before for worker, before in zip(workers, cpu, strict=True)]
     return rates(
