@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 IMAGES: Final = Path(__file__).parent / "images"
 PATIENCE: Final = 300  # seconds until the demo's week has been counted
 COLUMNS: Final = 132
+SHOWN: Final = {"CXSTREAM_TICKET_API": "1", "CXSTREAM_TICKET_URL": "https://desk.example/{source}/{id}"}
+"""Single tickets too, which a worker shows only if told so."""
+CLIPPED: Final = """() => [...document.querySelectorAll(".scroll")]
+  .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.firstElementChild.id)"""
+PHONE: Final = 600  # pixels: on narrower screens tables are moved sideways
 LARGEST: Final = 300_000  # bytes: a README that loads slowly is not read
 
 
@@ -41,7 +46,7 @@ LARGEST: Final = 300_000  # bytes: a README that loads slowly is not read
 def demo() -> Iterator[str]:
     """A demo of its own; its address once all of its history is counted."""
     program = [sys.executable, "-m", "cxstream", "demo", "--http", "127.0.0.1:0"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=os.environ | SHOWN) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().split()[-1]  # listening on …
@@ -75,7 +80,10 @@ def wallboard(browser: Browser, url: str, name: str, **look: Any) -> None:
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector("#status.live")
+    page.wait_for_selector("#due-list a")
     page.wait_for_function("document.fonts.status === 'loaded'")
+    if (look["viewport"]["width"] > PHONE) and (clipped := page.evaluate(CLIPPED)):
+        sys.exit(f"{name}: the table of {', '.join(clipped)} is wider than its place")
     save(page.screenshot(), name)
     context.close()
 

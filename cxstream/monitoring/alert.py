@@ -35,7 +35,7 @@ class Places:
 
     def list_of(self, state: str) -> str:
         """Where the single tickets are."""
-        return f"{self.worker}/api/tickets?state={state}" if self.tickets else f"{self.worker}/"
+        return f"{self.worker}/api/tickets?state={state}&fleet=1" if self.tickets else f"{self.worker}/"
 
     def board(self, name: str, *variables: str) -> str:
         """A board with variables of the alert's labels."""

@@ -77,4 +77,4 @@ def test_alerts_link_to_the_addresses_given(run, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("CXSTREAM_TICKET_API", "1")
     assert run("rules", "--out", tmp_path, *options).exit_code == 0
     rules = (tmp_path / "prometheus" / "cxstream.rules.yml").read_text()
-    assert "tickets_url: http://w/api/tickets?state=breached\n" in rules
+    assert "tickets_url: http://w/api/tickets?state=breached&fleet=1\n" in rules

@@ -7,8 +7,8 @@ const PERIOD = 1000; // ms between an answer and the next question: the server a
 const PATIENCE = 8000; // ms until a request counts as failed
 const BACKLOG = 1000; // events behind from which on the page says so: less is passing
 const DUE_EVERY = 2; // rounds from one look at single tickets to the next
-const MOST_DUE = 8;
-const MOST_LATE = 3; // of these past their deadline, if more are about to pass it
+const MOST_DUE = 4;
+const MOST_LATE = 2; // of these past their deadline, if more are about to pass it
 
 const asked = new URLSearchParams(location.search);
 const state = { board: null, whole: false, choice: asked.get("window"), defined: false, due: 0, listed: false };

@@ -189,17 +189,27 @@ export function show(numbers, choice, promised) {
 }
 
 // Single tickets by deadline, where the worker shows them, and how many more there are.
-export function showDue(rows, more, now) {
+export function showDue(tickets, more, now) {
   byId("due").hidden = false;
   if (!byId("due-title").childElementCount) byId("due-title").append(term("due"));
-  const place = byId("due-table");
-  if (!place.tHead.rows.length) place.tHead.append(element("tr", "", ...["Ticket", "Target", "Due", "Team", "Channel"].map((text) => Object.assign(element("th", "", text), { scope: "col" }))));
-  const shown = rows.map((ticket) => {
-    const name = ticket.url ? Object.assign(element("a", "", ticket.ticket_id), { href: ticket.url, rel: "noreferrer" }) : ticket.ticket_id;
-    const left = (Date.parse(ticket.due_at) - now) / 1000;
-    const due = ticket.state === "breached" ? element("td", "bad", `${SIGNS.bad} ${duration(Math.max(-left, 0))} ago`) : element("td", "warn", `in ${duration(Math.max(left, 0))}`);
-    return element("tr", "", Object.assign(element("th", "", name), { scope: "row" }), element("td", "", (ticket.target || "").replaceAll("_", " ")), due, element("td", "", ticket.team || NOTHING), element("td", "", ticket.channel || NOTHING));
+  byId("due-more").textContent = tickets.length ? (more ? `${count(more)} more` : "") : "nothing is near its deadline";
+  const list = byId("due-list"), known = new Map([...list.children].map((one) => [one.dataset.key, one]));
+  const keys = tickets.map((ticket) => JSON.stringify([ticket.source, ticket.ticket_id, ticket.target]));
+  for (const [key, gone] of known) if (!keys.includes(key)) gone.remove();
+  tickets.forEach((ticket, index) => {
+    const item = known.get(keys[index]) ?? due(keys[index], ticket);
+    const left = (Date.parse(ticket.due_at) - now) / 1000, late = ticket.state === "breached";
+    item.className = late ? "bad" : "warn";
+    item.querySelector(".when").textContent = late ? `${SIGNS.bad} ${duration(Math.max(-left, 0))} ago` : `in ${duration(Math.max(left, 0))}`;
+    item.querySelector(".note").textContent = [ticket.target.replaceAll("_", " "), ticket.team, ticket.channel].filter(Boolean).join(" · ");
+    if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
   });
-  if (more) shown.push(message(`${count(more)} more`));
-  place.tBodies[0].replaceChildren(...(shown.length ? shown : [message("Nothing is near its deadline.")]));
+}
+
+function due(key, { ticket_id: id, url }) {
+  const name = url ? Object.assign(element("a", "name", id), { href: url, rel: "noreferrer" }) : element("b", "name", id);
+  const made = element("li", "", name, element("span", "when"), element("span", "note"));
+  name.title = id;
+  made.dataset.key = key;
+  return made;
 }
