@@ -25,7 +25,7 @@ _SLICE: Final = 100
 """Records of one topic in a round: applied without a pause, a few ms of the loop."""
 _DEPTH: Final = 4
 """Batches per topic that are taken in, so that a topic whose records are far apart does not stop at the first."""
-_PATIENCE: Final = 0.5
+PATIENCE: Final = 0.5
 """Seconds to wait for a topic that has more to give, while the others have records at hand."""
 
 
@@ -84,9 +84,11 @@ class _Lane:
 class Inbox:
     """What has been delivered for one partition and not been applied."""
 
-    def __init__(self, topics: Iterable[str]) -> None:
+    def __init__(self, topics: Iterable[str], patience: float = PATIENCE) -> None:
+        """``patience`` is how long to wait for a topic that has more to give, s; 0 = not at all."""
         ranked = sorted(topics, key=lambda topic: EVENT_OF_TOPIC[topic].rank)
         self._lanes = {topic: _Lane(topic) for topic in ranked}
+        self._patience = patience
         self._arrived = asyncio.Event()
         self._era = 0
 
@@ -129,7 +131,7 @@ class Inbox:
 
     async def _waited(self, full: list[_Lane], behind: Callable[[str], int]) -> bool:
         """Wait for a topic that has more to give but nothing here; whether there was one."""
-        if not all(lane.room.is_set() for lane in full):
+        if not (self._patience and all(lane.room.is_set() for lane in full)):
             return False  # others may be waiting for what is behind these
         awaited = [
             lane
@@ -140,7 +142,7 @@ class Inbox:
             return False
         self._arrived.clear()
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 await self._arrived.wait()
         except TimeoutError:
             for lane in awaited:

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from cxstream.stream import marks as mark
-from cxstream.stream.inbox import Inbox, Portion
 from cxstream.stream.marks import Marks
 from cxstream.stream.watermark import Watermark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from aiokafka import ConsumerRecord
     from faust.types import EventT
 
     from cxstream.core.ledger import Ledger
+    from cxstream.stream.inbox import Inbox, Portion
     from cxstream.stream.letters import DeadLetters, Letter
     from cxstream.stream.notices import Notices
     from cxstream.stream.writer import Writer
@@ -51,7 +51,7 @@ class Partition:
     def __init__(
         self,
         number: int,
-        topics: Iterable[str],
+        inbox: Inbox,
         stored: dict[bytes, bytes],
         writer: Writer,
         dead_letters: DeadLetters,
@@ -60,7 +60,7 @@ class Partition:
         turn: asyncio.Lock,
     ) -> None:
         self.number = number
-        self.inbox = Inbox(topics)
+        self.inbox = inbox
         self.stored = stored
         """The partition's part of the ticket table; the ledger reads and changes it."""
         self.writer = writer
@@ -84,6 +84,13 @@ class Partition:
         self._room.set()
         self._lock = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def passed(self) -> int | None:
+        """The instant (ms) before which every deadline has passed; ``None`` while some have yet to."""
+        until, due = self.watermark.instant, self.ledger.due
+        unknown = until == 0 and self.ledger.newest is not None  # the ends have not been asked for yet
+        return None if unknown or (due is not None and due < until) else until
 
     def start(self, apply: Apply, behind: Callable[[str], int]) -> None:
         """Begin to apply what is delivered and to write what changes.

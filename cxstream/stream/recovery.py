@@ -22,6 +22,7 @@ from cxstream.core.ledger import Ledger
 from cxstream.core.record import load
 from cxstream.stream import clock as clocks
 from cxstream.stream import marks as mark
+from cxstream.stream.inbox import PATIENCE, Inbox
 from cxstream.stream.marks import Marks
 from cxstream.stream.notices import Notices
 from cxstream.stream.partition import Partition
@@ -114,9 +115,10 @@ class Recovery:
 
     def _new(self, number: int) -> Partition:
         writer = Writer(self._settings, number, embedded=self._embedded)
-        topics = self._settings.topics
+        # The embedded broker hands over a few records at a time: waiting for topics would take longer than refolding.
+        inbox = Inbox(self._settings.topics, 0.0 if self._embedded else PATIENCE)
         return Partition(
-            number, topics, {}, writer, self._dead_letters, self._notices, self._on_failure, self._turn
+            number, inbox, {}, writer, self._dead_letters, self._notices, self._on_failure, self._turn
         )
 
     async def _read(self, tail: Tail, partitions: dict[int, Partition], ends: dict[int, int | None]) -> None:

@@ -61,12 +61,11 @@ async def test_waits_for_a_topic_that_has_more_to_give():
     assert [topic for topic, _, _ in await first] == ["ticket-opened"]
 
 
-async def test_waits_once_only_for_a_topic_that_does_not_come(monkeypatch):
-    monkeypatch.setattr(inbox, "_PATIENCE", 0.001)
-    box = Inbox(TOPICS)
+async def test_waits_once_only_for_a_topic_that_does_not_come():
+    box = Inbox(TOPICS, patience=0.001)
     await box.put("agent-replied", records(*range(300)), "replies")
     await taken(box, much_follows)
-    monkeypatch.setattr(inbox, "_PATIENCE", 3_600)
+    box._patience = 3_600
     await asyncio.wait_for(taken(box, much_follows), 5)
 
 
