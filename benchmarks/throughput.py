@@ -35,6 +35,8 @@ SMALL: Final = 5_000
 PROFILED: Final = 400_000
 """Events of the run under cProfile."""
 ROUNDS: Final = 2
+ENOUGH: Final = 100.0
+"""Seconds of rounds after which no other one is begun: the suite has to end."""
 GOAL: Final = 0.35
 _SLOW: Final = 600.0
 """Seconds after which a worker is taken for stuck."""
@@ -57,7 +59,10 @@ def measure(
     asyncio.run(publish(source, count))
     publishing = time.perf_counter() - started
     bare, worker = [], []
+    begun = time.perf_counter()
     for number in range(rounds):
+        if time.perf_counter() - begun > ENOUGH:
+            break
         progress(f"round {number + 1} of {rounds}")
         found = answer(["-m", "benchmarks.bare", address, source.topic_prefix, str(count)])
         bare.append(rates(found))
