@@ -3,7 +3,9 @@
 During a rolling upgrade old and new workers take over each other's partitions. What an old one rewrites, it writes
 with everything in it that it could not read: further elements of a row, further fields of an event, events of a kind
 it does not know. They live in the stored bytes only; a ticket knows nothing of them, and nobody pays for them who has
-none. Whoever adds something in a minor version must know that it can come back untouched beside facts that changed.
+none. Whoever adds something in a minor version must know that it can come back untouched beside facts that changed,
+that pages are laid out anew by those who do not know it (so what is no event's belongs at the end of the first row),
+and that rows under a key of its own outlive a ticket which an old worker forgets.
 """
 
 from __future__ import annotations

@@ -228,9 +228,10 @@ class Ledger:
         rows: Rows = []
         for key, ticket in self._removed.items():
             rows += record.removal(key, ticket)
-        self._removed = {}
+        removed, self._removed = self._removed, {}
         for key, ticket in self._dirty.items():
-            rows += record.changes(key, ticket, self._stored)
+            # A ticket that has come back after it was forgotten keeps nothing of its former life.
+            rows += record.changes(key, ticket, {} if key in removed else self._stored)
             self._schedule(key, ticket)
             if len(ticket.timeline.pages) > _LONG:
                 self._long[key] = ticket

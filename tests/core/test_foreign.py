@@ -196,3 +196,15 @@ def test_what_is_broken_is_no_matter_of_versions(row):
     with pytest.raises((ValueError, msgspec.DecodeError)) as raised:
         ledger({KEY: row})
     assert not isinstance(raised.value, FormatError)
+
+
+def test_a_ticket_that_comes_back_has_nothing_of_the_life_that_was_forgotten():
+    table: dict[bytes, bytes] = {}
+    applied(table, OPENED, RESOLVED)
+    upgraded(table)
+    made = ledger(table)
+    later = NOW + RULES.retention + 1
+    made.apply("default", "7", Opened(later, "again"), now=later, arrived=later)
+    made.drain()
+    assert foreign_of(table) == (set(), set(), [])
+    assert not newer(table[KEY])
