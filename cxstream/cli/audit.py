@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
@@ -9,14 +11,15 @@ import typer
 from cxstream.cli.options import Config, Json, example, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from cxstream.cli.peers import Group
+    from cxstream.core.audit import Case, Verdict
     from cxstream.core.event import AnyEvent
     from cxstream.core.numbers import Difference, Numbers
+    from cxstream.core.rules import Rules
     from cxstream.core.ticket import Ticket
     from cxstream.settings import Settings
-    from cxstream.stream.evidence import Evidence
 
 _LISTED: Final = 20  # tickets named of each kind, and differences beyond which people have seen enough
 _KEPT: Final = 1_000  # tickets named with --json
@@ -179,6 +182,22 @@ def _listed(names: Sequence[Name]) -> str:
     return f"{len(names)} {word} ({', '.join(printable(_text(name)) for name in names[:_LISTED])}{more})"
 
 
+def _refuse(group: Group) -> None:
+    """Say what keeps these answers from being compared."""
+    from cxstream.cli.failure import no
+
+    for number, owners in group.shared.items():
+        both = " and ".join(owners)
+        no(
+            f"partition {number} is shown by {both}: one worker by two names, or two groups: name each worker once"
+        )
+    if group.pending:
+        listed = ", ".join(map(str, group.pending))
+        no(
+            f"SLA deadlines have yet to pass in the partitions {listed}: ask again when the workers have caught up"
+        )
+
+
 async def _audit(settings: Settings, urls: Sequence[str], now: str | None) -> Findings:
     from cxstream.cli.console import progress
     from cxstream.cli.failure import no
@@ -188,16 +207,14 @@ async def _audit(settings: Settings, urls: Sequence[str], now: str | None) -> Fi
     from cxstream.core.projection import Projection
     from cxstream.stream.evidence import Evidence
     from cxstream.stream.history import MissingTopicError
+    from cxstream.stream.policies import recalled
     from cxstream.stream.shelves import Shelves
     from cxstream.stream.tail import Tail
 
     group = await ask(urls, now, settings)
-    for number, owners in group.shared.items():
-        both = " and ".join(owners)
-        no(
-            f"partition {number} is shown by {both}: one worker by two names, or two groups: name each worker once"
-        )
-    rules, instant, offsets = settings.rules, parse_instant(group.now), group.offsets()
+    _refuse(group)
+    rules = replace(settings.rules, policies=await recalled(settings))
+    instant, offsets, fired = parse_instant(group.now), group.offsets(), group.deadlines()
     records = sum(offset + 1 for row in offsets.values() for offset in row.values())
     projection = Projection(rules, instant)
     tickets = forgotten = 0
@@ -212,7 +229,7 @@ async def _audit(settings: Settings, urls: Sequence[str], now: str | None) -> Fi
             except MissingTopicError as error:
                 no(str(error))
             with progress("computing", shelves.entries) as advance:
-                for case, verdict in evidence.verdicts():
+                for case, verdict in evidence.verdicts(rules):
                     name = (case.source, case.ticket_id)
                     if len(case.partitions) > 1:
                         split.append(name)
@@ -220,7 +237,7 @@ async def _audit(settings: Settings, urls: Sequence[str], now: str | None) -> Fi
                         not_provable.append(name)
                     forgotten += verdict.forgotten
                     if verdict.expected is not None:
-                        projection.add(verdict.expected)
+                        projection.add(verdict.expected, _fired(case, fired))
                         tickets += 1
             told = projection.snapshot()
             expected = numbers(told, told)
@@ -229,27 +246,40 @@ async def _audit(settings: Settings, urls: Sequence[str], now: str | None) -> Fi
             culprits: dict[str, Name] = {}
             if different:
                 await evidence.read_table()
-                culprits = _culprits(evidence, settings, instant, {each.name for each in different})
+                alone = functools.partial(_alone, rules, instant)
+                culprits = _culprits(
+                    evidence.verdicts(rules), alone, fired, {each.name for each in different}
+                )
     return Findings(
         group, evidence.events, evidence.history.invalid, tickets, len({**shown, **expected}), different, culprits,
         not_provable, forgotten, split, evidence.history.misplaced,
     )  # fmt: skip
 
 
-def _culprits(evidence: Evidence, settings: Settings, now: int, wanted: set[str]) -> dict[str, Name]:
+def _fired(case: Case, fired: Mapping[int, int]) -> int:
+    """Up to which instant time had acted on a ticket's SLA clocks."""
+    return min((fired[number] for number in case.partitions), default=0)
+
+
+def _culprits(
+    verdicts: Iterable[tuple[Case, Verdict]],
+    alone: Callable[[Iterable[Ticket], int], Numbers],
+    fired: Mapping[int, int],
+    wanted: set[str],
+) -> dict[str, Name]:
     """For each number a ticket that the table holds otherwise, else one that counts in it."""
     found: dict[str, Name] = {}
     counting: dict[str, Name] = {}
     looked = 0
-    for case, verdict in evidence.verdicts():
+    for case, verdict in verdicts:
         right = [] if verdict.expected is None else [verdict.expected]
         same = _facts(right) == _facts(verdict.stored)
         if same and (looked >= _LOOKED_AT or counting.keys() >= wanted):
             continue
         looked += same
         name = (case.source, case.ticket_id)
-        expected = _alone(right, settings, now)
-        stored = expected if same else _alone(verdict.stored, settings, now)
+        expected = alone(right, _fired(case, fired))
+        stored = expected if same else alone(verdict.stored, _fired(case, fired))
         for number in wanted:
             if expected.get(number, 0) != stored.get(number, 0):
                 found.setdefault(number, name)
@@ -264,13 +294,13 @@ def _facts(tickets: Iterable[Ticket]) -> list[list[AnyEvent]]:
     return [list(ticket.timeline) for ticket in tickets]
 
 
-def _alone(tickets: Iterable[Ticket], settings: Settings, now: int) -> Numbers:
+def _alone(rules: Rules, now: int, tickets: Iterable[Ticket], fired: int) -> Numbers:
     """The numbers of these tickets alone."""
     from cxstream.core.numbers import numbers
     from cxstream.core.projection import Projection
 
-    projection = Projection(settings.rules, now)
+    projection = Projection(rules, now)
     for ticket in tickets:
-        projection.add(ticket)
+        projection.add(ticket, fired)
     told = projection.snapshot()
     return numbers(told, told)

@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cxstream.cli.failure import no, one_line, usage
+from cxstream.core.instant import parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import aiohttp
 
@@ -52,6 +53,22 @@ class Group(NamedTuple):
                 owners.setdefault(number, []).append(url)
         return {number: urls for number, urls in sorted(owners.items()) if len(urls) > 1}
 
+    @property
+    def pending(self) -> list[int]:
+        """The partitions in which SLA deadlines have yet to pass that should have."""
+        return sorted(number for number, instant in self._deadlines() if instant is None)
+
+    def deadlines(self) -> dict[int, int]:
+        """By partition the instant before which every SLA deadline has passed, ms."""
+        return {
+            number: parse_instant(instant) for number, instant in self._deadlines() if instant is not None
+        }
+
+    def _deadlines(self) -> Iterator[tuple[int, str | None]]:
+        for snapshot in self.snapshots.values():
+            for number, instant in snapshot["deadlines"].items():
+                yield int(number), instant
+
     def offsets(self) -> dict[str, dict[int, int]]:
         """Last applied offset by topic and partition."""
         found: dict[str, dict[int, int]] = {}
@@ -75,8 +92,8 @@ def addresses(given: Sequence[str]) -> list[str]:
 async def ask(urls: Sequence[str], now: str | None, settings: Settings) -> Group:
     """Ask all workers for the same instant, by default their own now.
 
-    While partitions move between workers, ask again. Raises ``Failure`` where a worker does not answer or works
-    under other settings.
+    While partitions move between workers, or deadlines have yet to pass, ask again. Raises ``Failure`` where a
+    worker does not answer or works under other settings.
     """
     import aiohttp
 
@@ -90,7 +107,7 @@ async def ask(urls: Sequence[str], now: str | None, settings: Settings) -> Group
             asked = time.time_ns() // 1_000_000
             snapshots = await asyncio.gather(*(_snapshot(session, url, instant) for url in urls))
             group = Group(instant, asked, dict(zip(urls, snapshots, strict=True)))
-            if not (group.missing or group.shared) or time.monotonic() > deadline:
+            if not (group.missing or group.shared or group.pending) or time.monotonic() > deadline:
                 break
             await asyncio.sleep(_PAUSE)
     for url, snapshot in group.snapshots.items():
@@ -118,6 +135,6 @@ async def _snapshot(session: aiohttp.ClientSession, url: str, now: str | None) -
         no(f"{url}: {why}: start the worker, or correct its address")
     except ValueError:
         told = None
-    if not isinstance(told, dict) or "offsets" not in told:
+    if not isinstance(told, dict) or not {"offsets", "deadlines"} <= told.keys():
         no(f"{url}/api/snapshot is not that of a worker: correct the address")
     return told

@@ -28,6 +28,7 @@ _OWN: Final = (
     "partitions",
     "topic_partitions",
     "offsets",
+    "deadlines",
     "behind",
 )
 """Keys that say whose snapshot it is and of when; all others hold numbers."""

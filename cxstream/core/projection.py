@@ -68,9 +68,9 @@ class Projection:
             for window in rules.windows
         ]
 
-    def add(self, ticket: Ticket) -> None:
-        """Count a ticket, on whose clocks time acts up to ``now``."""
-        ticket.fire(self._now)
+    def add(self, ticket: Ticket, fired: int | None = None) -> None:
+        """Count a ticket, on whose clocks time acts up to an instant, by default ``now``."""
+        ticket.fire(self._now if fired is None else fired)
         self.counts.move(NOTHING, ticket.summary)
         self.clocks.update(ticket.running)
         for measurement in ticket.measurements():

@@ -1,7 +1,7 @@
 """A worker's ledgers, standing still: what the snapshot reads in a thread while the stream goes on.
 
-Each partition is copied together with its applied offsets, in one turn of the event loop, so that numbers and
-offsets belong together, whatever is applied afterwards.
+Each partition is copied together with its applied offsets and the deadlines that have passed, in one turn of the event
+loop, so that they belong together, whatever is applied afterwards.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class Partition:
     ledger: Ledger
     frozen: Frozen
     offsets: dict[str, int]
+    deadlines: int | None
+    """The instant before which every SLA deadline has passed, ms; ``None`` while some have yet to."""
 
 
 async def freeze(observed: Observed, now: int | None) -> tuple[int, dict[int, Partition]]:
@@ -84,7 +86,8 @@ async def freeze(observed: Observed, now: int | None) -> tuple[int, dict[int, Pa
         offsets = {
             topic: found[partition] for topic, found in observed.offsets().items() if partition in found
         }
-        taken[partition] = Partition(ledger, _frozen(ledger, shown), offsets)
+        deadlines = observed.deadlines().get(partition)
+        taken[partition] = Partition(ledger, _frozen(ledger, shown), offsets, deadlines)
     owned = observed.ledgers()
     return shown, {
         number: found for number, found in sorted(taken.items()) if owned.get(number) is found.ledger

@@ -62,6 +62,9 @@ class Observed(Protocol):
     def offsets(self) -> Mapping[str, Mapping[int, int]]:
         """Last applied offset by canonical topic and partition."""
 
+    def deadlines(self) -> Mapping[int, int | None]:
+        """By partition the instant before which every SLA deadline has passed, ms; ``None`` while some have yet to."""
+
     def lag(self) -> Mapping[tuple[str, int], int]:
         """Events behind, by topic and partition."""
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from cxstream.core.history import history
+from cxstream.core.instant import format_instant
 from cxstream.core.snapshot import snapshot
 from cxstream.metrics.frozen import freeze, freeze_bars
 
@@ -34,6 +35,10 @@ async def share(observed: Observed, now: int | None, name: str, *, bars: bool = 
         "partitions": list(partitions),
         "topic_partitions": known,
         "offsets": _offsets(observed.topics, partitions),
+        "deadlines": {
+            str(number): None if found.deadlines is None else format_instant(found.deadlines)
+            for number, found in partitions.items()
+        },
         "behind": sum(observed.lag().values()),
         "clock": observed.now(),
         "worker": name,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from cxstream.core.audit import Verdict
+    from cxstream.core.rules import Rules
     from cxstream.settings import Settings
     from cxstream.stream.shelves import Shelves
     from cxstream.stream.tail import Tail
@@ -96,9 +97,8 @@ class Evidence:
             for _, message in messages:
                 put(Later(name_of(message.source, message.ticket_id), message.event))
 
-    def verdicts(self) -> Iterator[tuple[Case, Verdict]]:
+    def verdicts(self, rules: Rules) -> Iterator[tuple[Case, Verdict]]:
         """Every ticket with what it must count as."""
-        rules = self._settings.rules
         for entries in self._shelves:
             for case in cases(entries):
                 yield case, case.judge(rules, self.doubt, with_table=self.with_table)

@@ -98,6 +98,10 @@ class Share:
                     found[self._canonical[name]][number] = offset
         return found
 
+    def deadlines(self) -> Mapping[int, int | None]:
+        """By partition the instant before which every SLA deadline has passed, ms; ``None`` while some have yet to."""
+        return {number: partition.passed for number, partition in self._owned.items()}
+
     def lag(self) -> Mapping[tuple[str, int], int]:
         """Return the events behind the end of each owned topic-partition."""
         return {

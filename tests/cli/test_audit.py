@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,6 +16,7 @@ from cxstream.core.reading import read
 from cxstream.core.rules import DAY
 from cxstream.metrics.server import application, serve
 from cxstream.stream import topics
+from cxstream.stream.partition import Partition
 from cxstream.stream.tail import Tail
 from tests.stream.helpdesk import NOW, event, events, publish, settings_for, settled, started, until
 
@@ -69,6 +71,48 @@ async def test_two_workers_are_equal_on_a_moving_system(kafka, prefix):
         await settled(first)
         await settled(second)
         assert (await audited(settings, one, two)).events == len(sent)
+
+
+async def test_sla_clocks_are_compared_while_their_deadlines_pass(kafka, prefix, tmp_path):
+    """By the wall clock: each answer says up to where deadlines had passed, and the audit lets time act up to there."""
+    path = tmp_path / "policy.yml"
+    path.write_text("version: 1\npolicies: [{name: desk, when: {}, targets: {first_reply: 2s}}]\n")
+    settings = settings_for(kafka.address, prefix, sla_policy=path).model_copy(update={"clock": "wall"})
+    async with served(settings) as (worker, url):
+        opened = time.time_ns() // 1_000_000
+        sent = [event("ticket-opened", str(number), opened + number * 20) for number in range(300)]
+        answered = [event("agent-replied", str(number), opened + number * 20 + 1_000) for number in range(50)]
+        await publish(settings, [*sent, *answered])
+        while overdue(worker) < 250:
+            found = await audited(settings, url)
+            assert not found.differences
+        found = await audited(settings, url)
+        assert not found.differences
+        for ledger in worker.ledgers().values():
+            ledger.clocks.clear()
+        told = {each.name: (each.shown, each.expected) for each in (await audited(settings, url)).differences}
+        assert told["sla_tickets.desk.first_reply.breached"] == (0, 250)
+
+
+def overdue(worker):
+    """Clocks past their deadline."""
+    return sum(
+        count
+        for ledger in worker.ledgers().values()
+        for (_, state, _), count in ledger.clocks.items()
+        if state == 2
+    )
+
+
+async def test_deadlines_that_have_yet_to_pass_are_waited_for_and_named(kafka, prefix, monkeypatch):
+    monkeypatch.setattr(peers, "_PATIENCE", 1.0)
+    settings = settings_for(kafka.address, prefix)
+    async with served(settings) as (worker, url):
+        await publish(settings, [event("ticket-opened", "7", NOW)])
+        await settled(worker)
+        monkeypatch.setattr(Partition, "passed", None)
+        with pytest.raises(Failure, match="SLA deadlines have yet to pass in the partitions 0, 1, 2, 3"):
+            await audited(settings, url)
 
 
 async def test_a_partition_that_nobody_shows_is_named(kafka, prefix, monkeypatch):

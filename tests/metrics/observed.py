@@ -83,6 +83,12 @@ class Worker:
     def offsets(self):
         return self.applied
 
+    def deadlines(self):
+        return {
+            number: None if ledger.due is not None and ledger.due < self.clock else self.clock
+            for number, ledger in self.owned.items()
+        }
+
     def lag(self):
         return {(topic, number): 3 for topic in self.topics for number in self.owned}
 
