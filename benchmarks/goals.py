@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from benchmarks import delay, footprint, hot, scrape, soak, state, throughput, workers
+from benchmarks import clocks, delay, footprint, hot, scrape, soak, state, throughput, workers
 
 Result = Mapping[str, Any]
 Results = Mapping[str, Result]
@@ -188,6 +188,19 @@ GOALS: Final = (
         lambda rs: (
             f"reading, decoding and measuring a ticket anew takes {rs['state']['open']['cpu_us_per_ticket']} µs,"
             " and one process does it"
+        ),
+    ),
+    Goal(
+        "clocks",
+        "a breach, with no event arriving: from its deadline to a reader of committed records",
+        f"≤ {clocks.GOAL_MS} ms",
+        lambda r: (
+            f"**p50 {r['spread']['told_ms']['p50']} ms, p99 {r['spread']['told_ms']['p99']} ms** while"
+            f" {r['clocks']:,} clocks run ({r['bytes_per_clock']} bytes each)"
+        ),
+        lambda r: r["spread"]["told_ms"]["p99"] <= clocks.GOAL_MS,
+        lambda _: (
+            "the ends of the topics are asked for every half second, and reached before a deadline may pass"
         ),
     ),
     Goal(

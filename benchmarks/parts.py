@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from benchmarks import core, delay, footprint, growth, hot, scrape, soak, state, throughput, workers
+from benchmarks import clocks, core, delay, footprint, growth, hot, scrape, soak, state, throughput, workers
 from benchmarks.running import Failed
 from tests.kafka import RealBroker
 
@@ -44,6 +44,9 @@ PARTS: Final[dict[str, Part]] = {
     "workers": Part(workers.measure, lambda at: workers.measure(at, workers.SMALL), workers.lines),
     "hot": Part(hot.measure, lambda at: hot.measure(at, *hot.SMALL), hot.lines),
     "state": Part(state.measure, lambda at: state.measure(at, *state.SMALL), state.lines, limit=1_200),
+    "clocks": Part(
+        clocks.measure, lambda at: clocks.measure(at, *clocks.SMALL, 1_000), clocks.lines, limit=1_200
+    ),
     "scrape": Part(
         lambda _: scrape.measure(), lambda _: scrape.measure(scrape.SMALL), scrape.lines, kafka=False
     ),

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import __main__ as program
 from benchmarks import (
+    clocks,
     core,
     delay,
     events,
@@ -193,6 +194,22 @@ class TestState:
             found["all"]["stored_bytes_per_resolved_ticket"] > found["open"]["stored_bytes_per_ticket"] > 100
         )
         assert "tickets/s" in told("state", found)
+
+
+class TestClocks:
+    def test_each_waiting_ticket_has_a_clock_and_each_that_is_due_is_told_once(self, kafka, prefix):
+        found = clocks.measure(kafka.address, 200, 30, 1_000, prefix=prefix)
+        for run in (found["spread"], found["at_once"]):
+            assert 0 <= run["noticed_ms"]["p50"] <= run["told_ms"]["p50"]
+        assert "clocks run" in told("clocks", found)
+
+    def test_rows_are_those_a_ledger_writes(self):
+        stored: dict[bytes, bytes] = {}
+        ledger = Ledger(default_rules(), Tally(default_rules()), stored)
+        for ticket, story in clocks.waiting(50, NOW):
+            ledger.apply(fill.SOURCE, ticket, story[0], now=NOW, arrived=NOW)
+        ledger.drain()
+        assert stored == dict(fill.rows(clocks.waiting(50, NOW), NOW))
 
 
 class TestWorkers:
