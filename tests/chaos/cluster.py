@@ -32,6 +32,13 @@ COMPACTING: Final = {"log.cleaner.backoff.ms": "1000", "log.retention.check.inte
 """Broker: look for something to compact every second."""
 
 
+Program = tuple[str, ...]
+"""A module that is run, and its arguments before the command."""
+CXSTREAM: Final[Program] = ("cxstream",)
+NEXT: Final[Program] = ("tests.stream.version", "1", f"{SESSION:g}")
+"""The version to come: it stores more, and ends if something of that is lost."""
+
+
 class Broken(AssertionError):  # noqa: N818 - it says that a promise is
     """Something that must happen has not."""
 
@@ -39,12 +46,15 @@ class Broken(AssertionError):  # noqa: N818 - it says that a promise is
 class Process:
     """One `cxstream worker`."""
 
-    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, folder: Path, environment: dict[str, str], program: Program = CXSTREAM
+    ) -> None:
         self.name = name
+        self.program = program
         self.log = folder / f"{name}.log"
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cxstream", "worker"],
+                [sys.executable, "-m", *program, "worker"],
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -100,11 +110,12 @@ class Process:
 
 
 class Cluster:
-    """`with Cluster(folder) as cluster: cluster.start(); ...`"""
+    """`with Cluster(folder) as cluster: cluster.start(); ...`; on a broker of its own, if it is given none."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker: RealBroker | None = None, prefix: str = "") -> None:
         self.folder = folder
-        self.broker = RealBroker(folder / "kafka", properties=COMPACTING)
+        self._own = broker is None
+        self.broker = broker or RealBroker(folder / "kafka", properties=COMPACTING)
         self.workers: list[Process] = []
         self.ended: list[Process] = []
         self.stops: list[float] = []
@@ -114,7 +125,8 @@ class Cluster:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CXSTREAM_")},
             "CXSTREAM_BROKERS": self.broker.address,
-            "CXSTREAM_APP": "chaos",
+            "CXSTREAM_APP": f"{prefix}chaos",
+            "CXSTREAM_TOPIC_PREFIX": prefix,
             "CXSTREAM_CLOCK": "event",
             "CXSTREAM_HTTP": "127.0.0.1:0",
             "CXSTREAM_OPTIONAL_TOPICS": "customer-replied,ticket-updated",
@@ -122,7 +134,8 @@ class Cluster:
         }
 
     def __enter__(self) -> Self:
-        self.broker.start()
+        if self._own:
+            self.broker.start()
         self.run("topics", "create")
         return self
 
@@ -131,7 +144,8 @@ class Cluster:
             worker.signal(signal.SIGKILL)
             worker.end(30)
         self._pool.shutdown()
-        self.broker.stop()
+        if self._own:
+            self.broker.stop()
 
     # -- commands ---------------------------------------------------------------------------------------------
 
@@ -169,8 +183,8 @@ class Cluster:
 
     # -- workers ----------------------------------------------------------------------------------------------
 
-    def start(self) -> Process:
-        worker = Process(f"worker-{next(self._numbers):03}", self.folder, self.environment)
+    def start(self, program: Program = CXSTREAM) -> Process:
+        worker = Process(f"worker-{next(self._numbers):03}", self.folder, self.environment, program)
         self.workers.append(worker)
         return worker
 
@@ -197,7 +211,9 @@ class Cluster:
                 worker.end(1)
                 self.workers.remove(worker)
                 self.ended.append(worker)
-                self.start()
+                if "LostError" in worker.said():
+                    raise Broken(f"{worker.name} misses what an older version had to keep:\n{worker.said()}")
+                self.start(worker.program)
 
     # -- what is shown ----------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka.admin import AdminClient
 
-from tests.chaos.cluster import PARTITIONS, SESSION, Broken, Cluster
+from tests.chaos.cluster import CXSTREAM, NEXT, PARTITIONS, SESSION, Broken, Cluster
 
 _OUTAGE: Final = 30.0
 """Seconds for which a broker is away."""
@@ -64,6 +64,29 @@ def terminated(cluster: Cluster, rng: random.Random) -> float:
     cluster.terminate(rng.choice(cluster.workers))
     cluster.start()
     return began
+
+
+def upgraded(cluster: Cluster, rng: random.Random) -> float:
+    """A rolling upgrade to a version that stores more, and the way back, a worker killed in the midst of each.
+
+    Its blind time is that of all steps together.
+    """
+    blind = 0.0
+    for program in (NEXT, CXSTREAM):
+        killed_one = False
+        while others := [worker for worker in cluster.workers if worker.program != program]:
+            began = time.monotonic()
+            cluster.terminate(rng.choice(others))
+            cluster.start(program)
+            blind += cluster.until_served(began)
+            if not killed_one:
+                began = time.monotonic()
+                victim = rng.choice(cluster.workers)
+                cluster.kill(victim)
+                cluster.start(victim.program)
+                blind += cluster.until_served(began)
+                killed_one = True
+    return time.monotonic() - blind
 
 
 def frozen(cluster: Cluster, rng: random.Random) -> float:
@@ -171,6 +194,7 @@ FAULTS: Final = (
     Fault("kill -9 of all workers, restarted at once", all_killed, 3),
     Fault("kill -9 twice, the second before the first commit", killed_young, 2),
     Fault("SIGTERM, then the next version", terminated, 0),
+    Fault("rolling upgrade of the state format and back, a kill -9 in each", upgraded, 2),
     Fault("SIGSTOP beyond the session, then SIGCONT (a zombie)", frozen, 0),
     Fault("broker away for 30 s: from its return", broker_stopped, 0),
     Fault("broker frozen for 25 s: from its return", broker_frozen, 0),

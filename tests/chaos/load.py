@@ -61,12 +61,12 @@ def compacting(address: str, topic: str) -> None:
         done.result(30)
 
 
-def ends(address: str) -> int:
+def ends(address: str, prefix: str = "") -> int:
     """How many records the topics of events hold."""
     return sum(
         end
         for topic in (*REQUIRED_TOPICS, "customer-replied", "ticket-updated")
-        for end in _ends(address, topic)
+        for end in _ends(address, prefix + topic)
     )
 
 
