@@ -80,7 +80,7 @@ def test_two_versions_take_turns_and_nothing_is_lost(kafka, prefix, tmp_path):
     seed = random.randrange(1_000)
     print(f"seed {seed}")
     rng = random.Random(seed)
-    path, count, _ = made(tmp_path, events=3_000, seconds=1, seed=seed)
+    path, count, _ = made(tmp_path, events=4_500, seconds=1, seed=seed)
     with Cluster(tmp_path, kafka, prefix) as cluster:
         for _ in range(2):
             cluster.start(OLD)
