@@ -7,7 +7,7 @@ whose policy is not the last one there adds it, at the moment it starts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class Entry(NamedTuple):
-    """One record: from an instant on (ms), what is written in a policy file with everything it refers to."""
+class Entry(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """One record: from an instant on (ms), what is written in a policy file with everything it refers to.
+
+    What a newer version adds at its end is not read.
+    """
 
     since: int
     document: str
