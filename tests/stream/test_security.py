@@ -126,7 +126,7 @@ def new_policy(folder: Path, right: Right) -> dict[str, Path]:
     if (right.operation, right.name) != ("WRITE", Settings().policies_topic):
         return {}
     path = folder / "policy.yml"
-    targets = f"{{first_reply: {time.monotonic_ns() % 10**9 + 1}s}}"
+    targets = f"{{first_reply: {time.monotonic_ns() % 10**8 + 1}s}}"
     path.write_text(f"version: 1\npolicies:\n  - name: standard\n    when: {{}}\n    targets: {targets}\n")
     return {"sla_policy": path}
 
