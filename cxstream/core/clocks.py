@@ -7,6 +7,7 @@ last event is told by :meth:`Clocks.advance` on a copy. The result depends on ev
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -21,10 +22,15 @@ from cxstream.core.cycle import (
     MET_LATE,
     PAUSED,
     RESUMED,
+    UNUSED,
     Cycle,
+    Kept,
+    Latent,
     Transition,
     begin,
+    claimed,
     moved,
+    worked,
 )
 from cxstream.core.policy import (
     AGENT_WORK,
@@ -35,16 +41,17 @@ from cxstream.core.policy import (
     REQUESTER_WAIT,
     RESOLUTION,
     Promises,
+    Target,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cxstream.core.condition import Traits
     from cxstream.core.policy import PolicyHistory
 
 _UNTIL_RESOLVED: Final = (REQUESTER_WAIT, AGENT_WORK, RESOLUTION)
 """Targets whose next cycle begins with a reopening and keeps what has elapsed."""
+
+_REPLIES: Final = (FIRST_REPLY, NEXT_REPLY, PERIODIC_UPDATE)
 
 Out = list[Transition]
 
@@ -58,6 +65,8 @@ class Clocks(msgspec.Struct, gc=False):
     promises: Promises
     era: int
     """Which of the policies of the history is in force."""
+    kinds: frozenset[int]
+    """The kinds of target that any policy promises: no other is worth a clock."""
     status: str = "new"
     status_at: int | None = None
     """The moment of the event that said so."""
@@ -75,9 +84,11 @@ class Clocks(msgspec.Struct, gc=False):
     """By kind of target."""
     numbers: dict[int, int] = {}
     """By kind of target the number of its last cycle."""
-    kept: dict[int, tuple[int, int]] = {}
-    """By kind of target the business time and the time on the wall that its cycles took until now."""
-    suspended: dict[int, Cycle] = {}
+    latent: dict[int, Latent] = {}
+    """By kind of target a cycle for which nothing is promised, but may be."""
+    kept: dict[int, Kept] = {}
+    """By kind of target what its cycles took until now."""
+    suspended: dict[int, Cycle | Latent] = {}
     """First reply and first resolution of a void ticket, which come back with it."""
     next: int | None = None
     """The instant of the next timer."""
@@ -88,6 +99,7 @@ class Clocks(msgspec.Struct, gc=False):
             self.traits,
             self.promises,
             self.era,
+            self.kinds,
             self.status,
             self.status_at,
             self.open,
@@ -98,6 +110,7 @@ class Clocks(msgspec.Struct, gc=False):
             self.replied_at,
             dict(self.running),
             dict(self.numbers),
+            dict(self.latent),
             dict(self.kept),
             dict(self.suspended),
             self.next,
@@ -105,31 +118,20 @@ class Clocks(msgspec.Struct, gc=False):
 
     # -- time
 
-    def advance(
-        self, before: int, handoffs: Sequence[int], upto: int, history: PolicyHistory, out: Out
-    ) -> None:
-        """Let time act: timers and changes of the policy before an instant, hand-offs up to one."""
+    def advance(self, before: int, history: PolicyHistory, out: Out) -> None:
+        """Let time act: timers and changes of the policy before an instant."""
         while (change := history.start(self.era + 1)) is not None and change < before:
-            self._hand_off(handoffs, change, out)
             self._fire(change, out)
             self.rematch(self.traits, change, history, out)
-        self._hand_off(handoffs, upto, out)
         self._fire(before, out)
         self.settle()
 
-    def upcoming(self, handoffs: Sequence[int], history: PolicyHistory) -> int | None:
+    def upcoming(self, history: PolicyHistory) -> int | None:
         """The next instant at which time would act, if no event comes before."""
-        if not self.running:
-            return None
-        first = self.running.get(FIRST_REPLY)
-        found = [
-            self.next,
-            history.start(self.era + 1),
-            next((at for at in handoffs if at > first.started), None)
-            if first and not first.breached
-            else None,
-        ]
-        return min((at for at in found if at is not None), default=None)
+        change = history.start(self.era + 1) if self.running or self.latent else None
+        if change is None or self.next is None:
+            return self.next if change is None else change
+        return min(self.next, change)
 
     def _fire(self, before: int, out: Out) -> None:
         labels, start = self.traits.labels, len(out)
@@ -141,18 +143,6 @@ class Clocks(msgspec.Struct, gc=False):
                 out.append(transition)
         if len(out) > start + 1:
             out[start:] = sorted(out[start:], key=_when)
-
-    def _hand_off(self, handoffs: Sequence[int], upto: int, out: Out) -> None:
-        """A hand-off to a human starts the first reply's clock anew, unless it is too late for that."""
-        if not handoffs or FIRST_REPLY not in self.running:
-            return
-        for at in handoffs:
-            if not self.running[FIRST_REPLY].started < at <= upto:
-                continue
-            self._fire(at, out)
-            cycle = self.running[FIRST_REPLY]
-            if not cycle.breached:
-                self._put(FIRST_REPLY, begin(cycle.target, cycle.number, at), CHANGED, at, out)
 
     def rematch(self, traits: Traits, at: int, history: PolicyHistory, out: Out) -> None:
         """Follow labels, tags and policies: what is promised now holds for the open cycles too."""
@@ -168,17 +158,29 @@ class Clocks(msgspec.Struct, gc=False):
             target = promises[kind]
             if target is None:
                 self._end(kind, CANCELLED, at, out)
-            elif not cycle.breached and not target.same(cycle.target):
-                paused = self.status in target.pause_on
-                self._put(kind, moved(cycle, target, at, paused=paused), CHANGED, at, out)
+            elif cycle.breached:
+                self.running[kind] = self._changed(cycle, target, at)
+            elif not target.same(cycle.target):
+                self._put(kind, self._changed(cycle, target, at), CHANGED, at, out)
+        for kind, latent in list(self.latent.items()):
+            target = promises[kind]
+            if target is not None:
+                del self.latent[kind]
+                self._put(kind, claimed(latent, target, at), APPLIED, at, out)
+
+    def _changed(self, cycle: Cycle, target: Target, at: int) -> Cycle:
+        """A cycle whose target has changed; of a breached one the outcome stands, only what elapses follows."""
+        if cycle.breached:
+            target = replace(cycle.target, calendar=target.calendar, pause_on=target.pause_on)
+        return moved(cycle, target, at, paused=self.status in target.pause_on)
 
     # -- events
 
-    def opened(self, at: int, *, by_customer: bool, handoffs: Sequence[int], out: Out) -> None:
-        """The opening."""
+    def opened(self, at: int, *, by_customer: bool, asked: int, out: Out) -> None:
+        """The opening; the first reply is awaited from ``asked`` on."""
         self.reopened, self.by_customer = at, by_customer
         if by_customer:
-            self._start(FIRST_REPLY, at, out, since=next((since for since in handoffs if since > at), at))
+            self._start(FIRST_REPLY, at, out, since=asked)
         if self.promises[FIRST_REPLY] is None:
             self._start(PERIODIC_UPDATE, at, out)
         for kind in (*_UNTIL_RESOLVED, FIRST_RESOLUTION):
@@ -206,11 +208,13 @@ class Clocks(msgspec.Struct, gc=False):
         """A reply that counts."""
         if FIRST_REPLY in self.running:
             self._end(FIRST_REPLY, MET, at, out)
-        elif NEXT_REPLY not in self.running and self.replied and self.open:
+        elif NEXT_REPLY not in self.running and NEXT_REPLY not in self.latent and self.replied and self.open:
             self._learn_wait(at, waiting_since, out)
         for kind in (NEXT_REPLY, PERIODIC_UPDATE):
             if kind in self.running:
                 self._end(kind, MET, at, out)
+        for kind in _REPLIES:
+            self.latent.pop(kind, None)
         self.replied, self.unanswered, self.replied_at = True, False, at
         self.suspended.pop(FIRST_REPLY, None)
         if self.open:
@@ -236,6 +240,12 @@ class Clocks(msgspec.Struct, gc=False):
                     self.suspended[kind] = cycle.counted(at)
             else:
                 self._end(kind, MET, at, out, by_resolution=True)
+        for kind, latent in self.latent.items():
+            if kind in _UNTIL_RESOLVED:
+                self.kept[kind] = latent.ended(at)
+            elif void and kind in {FIRST_REPLY, FIRST_RESOLUTION}:
+                self.suspended[kind] = latent.turned(at, self.status)
+        self.latent = {}
         self.open = self.unanswered = False
         self.replied |= self.by_customer and not void
 
@@ -243,11 +253,14 @@ class Clocks(msgspec.Struct, gc=False):
         """Take up the clocks of a ticket that is void no more; nothing has elapsed meanwhile."""
         for kind, cycle in self.suspended.items():
             target = self.promises[kind]
-            if target is not None:
-                still = msgspec.structs.replace(cycle, running=False, mark=at)
-                paused = self.status in target.pause_on
-                goal = cycle.target if cycle.breached else target  # an outcome stands
-                self._put(kind, moved(still, goal, at, paused=paused), APPLIED, at, out)
+            if isinstance(cycle, Latent):
+                latent = cycle.resumed(at, self.status)
+                if target is None:
+                    self.latent[kind] = latent
+                else:
+                    self._put(kind, claimed(latent, target, at), APPLIED, at, out)
+            elif target is not None:
+                self._put(kind, self._changed(cycle.resumed(at), target, at), APPLIED, at, out)
         self.suspended = {}
 
     def update(self, status: str, at: int, out: Out) -> None:
@@ -261,20 +274,24 @@ class Clocks(msgspec.Struct, gc=False):
                     self.running[kind] = changed
                 else:
                     self._put(kind, changed, PAUSED if paused else RESUMED, at, out)
+        for kind, latent in self.latent.items():
+            if latent.status != status:
+                self.latent[kind] = latent.turned(at, status)
 
     # -- cycles
 
     def _start(self, kind: int, at: int, out: Out, *, since: int | None = None) -> None:
-        """Start the next cycle of a target, if there is a promise."""
-        target = self.promises[kind]
-        if target is None:
+        """Start the next cycle of a target, if there is a promise, or may be."""
+        if kind not in self.kinds:
             return
-        number = self.numbers.get(kind, 0) + 1
-        self.numbers[kind] = number
-        used, passed = self.kept.get(kind, (0, 0))
-        paused = self.status in target.pause_on
+        number = self.numbers[kind] = self.numbers.get(kind, 0) + 1
+        target, kept = self.promises[kind], self.kept.get(kind, UNUSED)
         at = at if since is None else since
-        cycle = begin(target, number, at, used=used, passed=passed, paused=paused)
+        if target is None:
+            self.latent[kind] = Latent(number, at, kept, at, self.status)
+            return
+        paused = self.status in target.pause_on
+        cycle = begin(target, number, at, used=worked(target, kept), passed=kept[1], paused=paused)
         self._put(kind, cycle, APPLIED, at, out)
         if cycle.breached:
             out.append(cycle.transition(BREACHED, at, self.traits.labels))
@@ -291,7 +308,7 @@ class Clocks(msgspec.Struct, gc=False):
         ended = cycle.transition(transition, at, self.traits.labels, by_resolution=by_resolution)
         out.append(ended)
         if kind in _UNTIL_RESOLVED:
-            self.kept[kind] = (ended.used, ended.passed)
+            self.kept[kind] = (ended.used, ended.passed, ())
 
     def settle(self) -> None:
         """Find the next timer, once all that happens at an instant has happened."""

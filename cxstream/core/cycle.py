@@ -65,8 +65,9 @@ class Transition(NamedTuple):
 
     @property
     def stillborn(self) -> bool:
-        """Whether it is the breach of a cycle that had no time left when it began."""
-        return self.kind == BREACHED and self.at == self.started == self.due and self.passed > 0
+        """Whether it is the breach, or the end after it, of a cycle that had no time left when it began."""
+        before = self.passed - (self.at - self.started)
+        return self.kind in {BREACHED, MET_LATE} and self.started == self.due and before > 0
 
     @property
     def needless(self) -> bool:
@@ -79,6 +80,48 @@ class Transition(NamedTuple):
         return (self.target.kind, self.cycle, self.kind, self.at)
 
 
+Stretch = tuple[int, int, str]
+"""From, to, and the status of the ticket between them."""
+
+Kept = tuple[int, int, tuple[Stretch, ...]]
+"""What the cycles of a target took until now: business time, time of the clock on the wall, and stretches whose
+business time is not known, since nothing was promised yet."""
+
+UNUSED: Final[Kept] = (0, 0, ())
+
+
+class Latent(msgspec.Struct, frozen=True, gc=False):
+    """A cycle for which nothing is promised so far; once something is, it counts from its start."""
+
+    number: int
+    started: int
+    kept: Kept
+    """Of earlier cycles, and the stretches of this one up to ``mark``."""
+    mark: int
+    status: str
+    """The ticket's status from ``mark`` on."""
+
+    def until(self, at: int) -> Kept:
+        """The same with the stretch up to ``at``."""
+        used, passed, stretches = self.kept
+        return (used, passed, (*stretches, (self.mark, at, self.status)) if at > self.mark else stretches)
+
+    def turned(self, at: int, status: str) -> Latent:
+        """The same from a new status on."""
+        return Latent(self.number, self.started, self.until(at), max(self.mark, at), status)
+
+    def resumed(self, at: int, status: str) -> Latent:
+        """The same after it was suspended from ``mark`` on: nothing has elapsed meanwhile."""
+        used, passed, stretches = self.kept
+        gap = max(at - self.mark, 0)
+        return Latent(self.number, self.started, (used, passed - gap, stretches), max(self.mark, at), status)
+
+    def ended(self, at: int) -> Kept:
+        """What is kept of it."""
+        used, passed, stretches = self.until(at)
+        return (used, passed + max(at - self.started, 0), stretches)
+
+
 class Cycle(msgspec.Struct, frozen=True, gc=False):
     """A running clock."""
 
@@ -89,7 +132,7 @@ class Cycle(msgspec.Struct, frozen=True, gc=False):
     used: int
     """Business time elapsed at ``mark``, ms."""
     passed: int
-    """Time of the clock on the wall that earlier cycles took, ms."""
+    """Time of the clock on the wall that earlier cycles took, less that in which this one was suspended, ms."""
     mark: int
     """The instant up to which ``used`` has been counted; it can lie ahead, if the clock has yet to start."""
     running: bool
@@ -135,6 +178,12 @@ class Cycle(msgspec.Struct, frozen=True, gc=False):
         """The same with the time up to ``at`` counted."""
         return msgspec.structs.replace(self, used=self.elapsed(at), mark=max(self.mark, at))
 
+    def resumed(self, at: int) -> Cycle:
+        """The same, at rest, after it was suspended from ``mark`` on: nothing has elapsed meanwhile."""
+        gap = max(at - self.mark, 0)
+        mark = max(self.mark, at)
+        return msgspec.structs.replace(self, running=False, mark=mark, passed=self.passed - gap)
+
     def fire(self, before: int, labels: Labels) -> Iterator[tuple[Cycle, Transition]]:
         """What timers before an instant do, one after the other: the cycle as it is then, and the transition."""
         cycle = self
@@ -163,6 +212,16 @@ class Cycle(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+def worked(target: Target, kept: Kept) -> int:
+    """Business time of all that was kept, on the calendar and with the pauses of what is promised now, ms."""
+    used, _, stretches = kept
+    return used + sum(
+        target.calendar.elapsed(start, end)
+        for start, end, status in stretches
+        if status not in target.pause_on
+    )
+
+
 def begin(
     target: Target, number: int, at: int, *, used: int = 0, passed: int = 0, paused: bool = False
 ) -> Cycle:
@@ -181,3 +240,11 @@ def moved(cycle: Cycle, target: Target, at: int, *, paused: bool) -> Cycle:
         running=not paused,
         step=bisect_right(target.steps, counted.used),
     ).timed()
+
+
+def claimed(latent: Latent, target: Target, at: int) -> Cycle:
+    """A cycle of which something is promised from ``at`` on: what has elapsed since its start counts."""
+    used = worked(target, latent.until(at))
+    running, step = latent.status not in target.pause_on, bisect_right(target.steps, used)
+    mark = max(latent.mark, at)
+    return Cycle(target, latent.number, latent.started, used, latent.kept[1], mark, running, step).timed()

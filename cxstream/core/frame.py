@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from cxstream.core.event import AnyEvent, Opened, Updated
+from cxstream.core.event import VOID_OUTCOMES, AgentReplied, AnyEvent, Opened, Resolved, Updated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,6 +63,8 @@ class Frame(msgspec.Struct, gc=False, eq=False):
     """The SLA policies; without any, no clocks are kept."""
     tags: tuple[str, ...] = ()
     """The earliest tags known, sorted; only with policies."""
+    answered: int | None = None
+    """When the first reply was made, or made needless, ms; only with policies, and if a hand-off can depend on it."""
     _firsts: list[Place | None] | None = None
     """The places of those, found out when an event comes out of order."""
 
@@ -73,6 +75,14 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             if index:
                 return max(start, self.handoffs[index - 1])
         return start
+
+    @property
+    def asked(self) -> int:
+        """From when on the first reply is awaited: the last hand-off not after it, else the opening; ms."""
+        start = 0 if self.opening is None else self.opening.at
+        if not self.handoffs:
+            return start
+        return self.since(start, self.handoffs[-1] if self.answered is None else self.answered)
 
     def follows(self, event: AnyEvent, reply: int | None) -> bool:
         """Take what an event that comes last says of the whole ticket; whether that changes what is there.
@@ -91,7 +101,19 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             or (self.policies is not None and event.tags is not None and not self.tags)
         ):
             return True
-        return rank <= Updated.rank and self._hand_off(event, reply)
+        if rank > Updated.rank:
+            return self._too_early(event)
+        return self._hand_off(event, reply)
+
+    def _too_early(self, event: AnyEvent) -> bool:
+        """Whether an event that comes last may be the first reply, and made before a hand-off that is known."""
+        return (
+            self.answered is None
+            and self.policies is not None
+            and self.handoffs != ()
+            and event.rank in {AgentReplied.rank, Resolved.rank}
+            and self.handoffs[-1] > event.at
+        )
 
     def knows(self, event: AnyEvent) -> bool:
         """Whether an event, wherever it belongs, says nothing of the whole ticket that is not known: the usual case."""
@@ -102,7 +124,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             or (event.channel is not None and event.channel != channel)
             or (event.priority is not None and event.priority != priority)
             or (event.kind is not None and event.kind != kind)
-            or (event.tags is not None and self.policies is not None)
+            or (self.policies is not None and (event.tags is not None or self.handoffs))
         ):
             return False
         self._firsts = None  # it may be the first now to say what is known
@@ -126,11 +148,11 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             if value is not None and (first is None or place < first):
                 firsts[i], earliest[i], changed = place, value, True
         self._keep(*earliest)
-        return changed or (self.policies is not None and event.tags is not None)
+        return changed or (self.policies is not None and (event.tags is not None or self.handoffs != ()))
 
     def relearn(self, events: Sequence[AnyEvent]) -> None:
         """Begin anew with ``events``, in the order in which they are kept."""
-        self._firsts = None
+        self._firsts = self.answered = None
         self.opening, self.handoffs = None, ()
         for event in events:
             if event.rank == Opened.rank and self.opening is None:
@@ -142,6 +164,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
         if self.policies is not None:
             tags = next((event.tags for event in events if event.tags is not None), ())
             self.tags = tuple(sorted(set(tags)))
+            self._find_answer(events, self.policies)
         team = channel = priority = kind = None
         for event in events:
             team, channel = team or event.team, channel or event.channel
@@ -149,6 +172,26 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             if team and channel and priority and kind:
                 break
         self._keep(team, channel, priority, kind)
+
+    def _find_answer(self, events: Iterable[AnyEvent], policies: PolicyHistory) -> None:
+        """Find out when the first reply that counts was made, or a resolution made it needless."""
+        if self.opening is None or not self.handoffs:
+            return
+        start, resolved = self.opening.at, False
+        for event in events:
+            if event.at < start - self.skew:
+                continue
+            if isinstance(event, Opened):
+                resolved = False
+            elif isinstance(event, AgentReplied):
+                if policies.of(policies.era(max(event.at, start))).counts(event):
+                    self.answered = event.at
+                    return
+            elif isinstance(event, Resolved) and not (resolved and event.automatic):
+                resolved = True
+                if event.outcome not in VOID_OUTCOMES:
+                    self.answered = event.at
+                    return
 
     def _keep(self, team: str | None, channel: str | None, priority: str | None, kind: str | None) -> None:
         self.earliest = (team, channel, priority, kind)

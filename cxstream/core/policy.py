@@ -239,6 +239,8 @@ class PolicyHistory:
             not calendar.always_open for policies in self._policies for calendar in policies.calendars
         )
         """Whether there is a business time other than that of the clock on the wall."""
+        self.kinds = frozenset(TARGETS.index(name) for _, name in self.series)
+        """The kinds of target that are promised at all."""
         self._codes = {names: code for code, names in enumerate(self.series)}
 
     @property

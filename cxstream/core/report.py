@@ -121,7 +121,7 @@ class Batch:
         answer |= {name: whole[name] for name in (*MEASURES, "csat", "ces", "nps")}
         answer |= (worked := attainment.exact(policies, measurements))
         answer |= attainment.running(policies, worked.get("sla", {}), clocks)
-        answer["windows"] = {} if now is None else self._windows(measurements, now)
+        answer["windows"] = self._windows(measurements, now or 0)
         if since is not None:
             measurements = [measurement for measurement in measurements if measurement[1] >= since]
             answer["period"] = {"from": whole_second(since), "to": answer["at"], **exact(measurements)}

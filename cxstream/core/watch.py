@@ -57,11 +57,11 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
         if not any(event is opening for event in group):
             return  # a life that is not known
         era, traits = policies.era(moment), Traits(labels, tags)
-        clocks = Clocks(traits, policies.of(era).match(traits), era)
+        clocks = Clocks(traits, policies.of(era).match(traits), era, policies.kinds)
     else:
         clocks = before.copy()
-        if (clocks.next is not None and clocks.next < moment) or frame.handoffs or policies.changes:
-            clocks.advance(moment, frame.handoffs, moment, policies, found)
+        if (clocks.next is not None and clocks.next < moment) or policies.changes:
+            clocks.advance(moment, policies, found)
         traits = clocks.traits
         if labels is not traits.labels or tags != traits.tags or policies.changes:
             clocks.rematch(Traits(labels, tags), moment, policies, found)
@@ -85,7 +85,7 @@ def _status_first(group: Sequence[AnyEvent]) -> list[AnyEvent]:
 def _open(event: Opened, moment: int, frame: Frame, clocks: Clocks, _: PolicyHistory, out: Moves) -> None:
     customer = event.opened_by == "customer"
     if event is frame.opening:
-        clocks.opened(moment, by_customer=customer, handoffs=frame.handoffs, out=out)
+        clocks.opened(moment, by_customer=customer, asked=frame.asked, out=out)
     elif not clocks.open:
         clocks.reopen(moment, by_customer=customer, out=out)
 
@@ -135,7 +135,7 @@ def evaluations(transitions: Iterable[Transition], policies: PolicyHistory) -> l
             f"{each.target.name}/{each.cycle}",
         )
         for each in transitions
-        if each.counts or each.kind == MET_LATE
+        if each.counts or (each.kind == MET_LATE and not each.stillborn)
     ]
 
 
@@ -181,13 +181,13 @@ def elapse(frame: Frame, state: State, until: int, known: Since = NOTHING_SINCE)
         return NOTHING_SINCE
     if clocks is known.clocks and (known.upcoming is None or known.upcoming >= until):
         return known
-    upcoming = clocks.upcoming(frame.handoffs, policies)
+    upcoming = clocks.upcoming(policies)
     if upcoming is None or upcoming >= until:
         return Since(clocks, upcoming=upcoming)
     clocks = clocks.copy()
     found: list[Transition] = []
-    clocks.advance(until, frame.handoffs, until, policies, found)
-    return Since(clocks, found, evaluations(found, policies), clocks.upcoming(frame.handoffs, policies))
+    clocks.advance(until, policies, found)
+    return Since(clocks, found, evaluations(found, policies), clocks.upcoming(policies))
 
 
 def withdrawn(transitions: Iterable[Transition], moment: int) -> list[Transition]:

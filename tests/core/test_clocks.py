@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import permutations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -268,19 +269,37 @@ def test_a_hand_off_from_a_bot_starts_the_first_reply() -> None:
     assert (local(applied.started), local(applied.due), met.used) == ("02 11:00", "02 12:00", 30 * MINUTE)
 
 
-def test_a_second_hand_off_starts_it_anew_unless_it_is_late_already() -> None:
-    first, second = at("02 09:10"), at("02 09:50")
+@pytest.mark.parametrize(
+    ("second", "reply", "moves"),
+    [
+        ("09:50", "10:30", [(1, "applied", "02 09:50"), (1, "met", "02 10:30")]),
+        ("11:00", "11:30", [(1, "applied", "02 11:00"), (1, "met", "02 11:30")]),
+        ("11:00", "10:00", [(1, "applied", "02 09:10"), (1, "met", "02 10:00")]),
+        (
+            "11:00",
+            "10:30",
+            [(1, "applied", "02 09:10"), (1, "breached", "02 10:10"), (1, "met_late", "02 10:30")],
+        ),
+    ],
+)
+def test_the_last_hand_off_not_after_the_first_reply_starts_its_clock(
+    second: str, reply: str, moves: list[tuple[object, ...]]
+) -> None:
     events: list[AnyEvent] = [
-        Opened(at("02 09:00"), "o", human_since=first),
-        Updated(at("02 12:00"), "u", human_since=second),
+        Opened(at("02 09:00"), "o", human_since=at("02 09:10")),
+        Updated(at("02 12:00"), "u", human_since=at(f"02 {second}")),
+        AgentReplied(at(f"02 {reply}"), "r"),
     ]
-    moves = one("first_reply", 1, *events, AgentReplied(at("02 10:30"), "r"))
-    assert moves == [(1, "applied", "02 09:10"), (1, "changed", "02 09:50"), (1, "met", "02 10:30")]
-    events[1] = Updated(at("02 12:00"), "u", human_since=at("02 11:00"))
-    assert one("first_reply", 1, *events, AgentReplied(at("02 11:30"), "r"))[-2:] == [
-        (1, "breached", "02 10:10"),
-        (1, "met_late", "02 11:30"),
-    ]
+    for order in permutations(events):
+        found = one("first_reply", 1, *order)
+        assert [move for move in found if move[1] != "warning"] == moves
+
+
+def test_a_reply_before_every_hand_off_counts_from_the_opening() -> None:
+    events: list[AnyEvent] = [Opened(at("02 09:00"), "o"), AgentReplied(at("02 09:30"), "r")]
+    handed = Updated(at("02 12:00"), "u", human_since=at("02 11:00"))
+    moves = [(1, "applied", "02 09:00"), (1, "met", "02 09:30")]
+    assert one("first_reply", 1, *events, handed) == one("first_reply", 1, handed, *events) == moves
 
 
 def test_an_implied_reopening_changes_no_clock() -> None:
@@ -393,14 +412,18 @@ def test_an_outcome_is_never_rewritten_by_a_change() -> None:
     ]
 
 
-def test_a_target_that_is_no_longer_promised_is_cancelled_and_a_new_one_waits_for_its_start() -> None:
+def test_a_target_that_is_no_longer_promised_is_cancelled_and_a_new_one_counts_from_the_start() -> None:
     found = changing("high", "02 10:00")
     assert told(found.transitions(), "requester_wait")[-1] == (1, "cancelled", "02 10:00")
     events = [
         Opened(at("02 09:00"), "o", priority="high"), Updated(at("02 09:10"), "u", priority="low"),
         Resolved(at("02 10:00"), "x"), Opened(at("02 11:00"), "again"),
     ]  # fmt: skip
-    assert told(ticket(events, BY_PRIORITY).transitions(), "requester_wait") == [(1, "applied", "02 11:00")]
+    assert told(ticket(events, BY_PRIORITY).transitions(), "requester_wait") == [
+        (1, "applied", "02 09:10"),
+        (1, "met", "02 10:00"),
+        (2, "applied", "02 11:00"),
+    ]
 
 
 def test_tags_choose_the_policy_and_the_earliest_hold_before() -> None:

@@ -102,6 +102,11 @@ def test_the_report_equals_the_oracle(asked: tuple[list[Event], dict[str, Any]])
     assert_same(expected, batch.answer(at=at, by=questions["by"]))
 
 
+def test_a_report_of_nothing_has_windows_that_hold_nothing() -> None:
+    questions = {"windows": "1h/1m,today/15m", "timezone": "Asia/Kathmandu", "by": None}
+    assert_same(answer([], wall_now_ms=WALL, **questions), Batch(rules_of(questions)).answer())
+
+
 class Cluster:
     """Partitions with their tables and logs, and workers that may die at any moment."""
 

@@ -360,7 +360,9 @@ class Cycle:
             return "met_late" if self.end == "stopped" else "breached"
         if self.end is not None:
             return "met" if self.end == "stopped" else "cancelled"
-        return "at_risk" if self.passed else "open"
+        # Reading: a cycle reopened with a step behind it is at risk, though that step is told no second time.
+        behind = self.goal is not None and any(0 < amount <= self.kept_ms for _, amount in self.goal.steps)
+        return "at_risk" if self.passed or behind else "open"
 
     @property
     def outcome_at(self) -> int | None:
@@ -398,6 +400,9 @@ class _Walk:
         self.replied = self.stopped_by_resolution = False
         #: A customer message on the resolved ticket, not yet answered.
         self.unanswered = False
+        #: The last opening or reopening, and the last reply.
+        self.opened_at = opening.at
+        self.replied_at: int | None = None
         self.goals: dict[str, Goal] = {}
         self.fresh: list[Told] = []
         self._run()
@@ -424,33 +429,17 @@ class _Walk:
         return counts_as_reply(self._policy(placed.at), placed)
 
     def _life(self) -> list[Placed]:
-        """The events after the opening, and the customer messages that only ``waiting_since`` tells of.
-
-        "Without ``customer-replied``, ``next_reply`` learns its start from ``waiting_since``";
-        "at or before the previous qualifying reply it is as if absent".  Reading: it tells of a
-        customer message at that time, be others known or not, and the oldest unanswered counts.
-        """
-        life = [placed for placed in self.order if not placed.old and placed is not self.opening]
-        previous: Placed | None = None
-        messages: list[tuple[int, Placed]] = []
-        for placed in life:
-            if self._is_reply(placed):
-                since = placed.event.get("waiting_since")
-                after = self.opening.at - 1 if previous is None else previous.own
-                if since is not None and after < since <= placed.own:
-                    messages.append((max(since, self.opening.at), placed))
-                previous = placed
-        for at, reply in messages:
-            earlier = [other for other in life if other.at < at]
-            same = [other for other in life if other.at == at and (other.own < at or other.topic in EARLIER)]
-            place = min(len(earlier) + len(same), life.index(reply))
-            life.insert(place, Placed({"topic": "customer-replied", "occurred_at": at}, at))
-        return life
+        """The events after the opening."""
+        return [placed for placed in self.order if not placed.old and placed is not self.opening]
 
     def _first_start(self, life: list[Placed]) -> int:
         """Clause: "with ``human_since`` (hand-off from a bot) the clock starts there, else at
-        opened"; as with FRT the last hand-off not after what stops it (or after now)."""
-        until, is_open = self.now, True
+        opened"; as with FRT the last hand-off not after what stops it.
+
+        Reading: as long as nothing stops it, the last one known, be it yet to come: nobody owes an
+        answer to a customer who is still with the bot, and the passing of time alone changes no start.
+        """
+        until, is_open = 10**18, True
         for placed in life:
             if placed.topic == "ticket-opened":
                 is_open = True
@@ -468,8 +457,9 @@ class _Walk:
     def _run(self) -> None:
         life = self._life()
         first_start = self._first_start(life)
-        changes = [since for since, _ in self.history if self.opening.at < since <= self.now]
-        instants = sorted({self.opening.at, first_start, *changes, *(placed.at for placed in life)})
+        # Reading: like a timer, a change at ``now`` itself acts only after it, unless an event of then brings it along.
+        changes = [since for since, _ in self.history if self.opening.at < since < self.now]
+        instants = sorted({self.opening.at, *changes, *(placed.at for placed in life)})
         before = self.opening.at
         for at in instants:
             for cycle in self._running():
@@ -479,14 +469,10 @@ class _Walk:
             for cycle in self._running():
                 self._change(cycle, at)
             if at == self.opening.at:
-                self._opened(at)
-            if at >= first_start and self.is_open:
-                self._start_first_reply(at)
+                self._opened(at, first_start)
             for placed in life:
                 if placed.at == at:
                     self._event(placed, at)
-                    if at >= first_start and self.is_open:
-                        self._start_first_reply(at)
             self._settle(at)
             before = at
         for cycle in self._running():
@@ -498,6 +484,7 @@ class _Walk:
 
     def _advance(self, cycle: Cycle, start: int, end: int) -> None:
         """Lets the clock run from ``start`` to before ``end``: "at one instant events precede timers"."""
+        start = max(start, cycle.started_at)
         if start >= end:
             return
         goal = cycle.goal
@@ -575,7 +562,7 @@ class _Walk:
         gained = cycle.goal is None
         self._take(cycle, goal)
         if cycle.breached_at is None:
-            cycle.passed.clear()
+            cycle.passed = {step for step, amount in goal.steps if 0 < amount <= cycle.business_ms}
             cycle.policy = goal.policy
             cycle.due_at = self._due(cycle, at)
             self._tell(cycle, "applied" if gained else "changed", at)
@@ -594,7 +581,7 @@ class _Walk:
             return cycle.breached_at
         if cycle.goal is None:
             return None
-        left = cycle.goal.target_ms - cycle.business_ms
+        at, left = max(at, cycle.started_at), cycle.goal.target_ms - cycle.business_ms
         if cycle.paused and left > 0:
             return None
         return earliest(cycle.goal.calendar, at, left)
@@ -654,16 +641,13 @@ class _Walk:
 
     # What events do --------------------------------------------------------------------
 
-    def _opened(self, at: int) -> None:
+    def _opened(self, at: int, first_start: int) -> None:
         for target in (*KEEPING, "first_resolution"):
             self._start(target, at)
+        if self.by_customer:
+            self._start("first_reply", first_start)
         if "first_reply" not in self.goals:  # "also opened, if the policy has no first_reply"
             self._start("periodic_update", at)
-
-    def _start_first_reply(self, at: int) -> None:
-        begun = any(cycle.target == "first_reply" for cycle in self.cycles)
-        if self.by_customer and not begun and not self.replied and not self.stopped_by_resolution:
-            self._start("first_reply", at)
 
     def _event(self, placed: Placed, at: int) -> None:
         if placed.topic == "ticket-updated":
@@ -675,6 +659,7 @@ class _Walk:
         elif placed.resolution and (self.is_open or not placed.event["automatic"]):
             self._resolved(placed, at)
         elif self._is_reply(placed):
+            self._learn_wait(placed.event.get("waiting_since"), at)
             self._reply(at)
 
     def _message(self, at: int) -> None:
@@ -687,7 +672,25 @@ class _Walk:
         elif (self.replied or self.stopped_by_resolution) and not self._running("next_reply"):
             self._start("next_reply", at)
 
+    def _learn_wait(self, since: int | None, at: int) -> None:
+        """Clause: "without ``customer-replied``, ``next_reply`` learns its start from ``waiting_since``,
+        at the reply: a breach appears late".
+
+        Reading: where a message of the customer is known, its clock has been running for all to see
+        and stands; where none is, the wait is learned only now, so what is promised now holds for
+        it, and a resolution before the reply has ended it unseen.
+        """
+        awaited = self.is_open and (self.replied or self.stopped_by_resolution)
+        if since is None or not awaited or self._running("first_reply", "next_reply"):
+            return
+        if since > at or (self.replied_at is not None and since <= self.replied_at):
+            return
+        start = max(since, self.opened_at)
+        self._start("next_reply", start)
+        self._advance(self.cycles[-1], start, at)
+
     def _reply(self, at: int) -> None:
+        self.replied_at = at
         for cycle in self._running("first_reply", "next_reply", "periodic_update"):
             self._stop(cycle, at)
         self.replied = True
@@ -714,13 +717,13 @@ class _Walk:
                 if cycle.breached_at is None:
                     cycle.policy = goal.policy
                     if changed:
-                        cycle.passed.clear()
+                        cycle.passed = {name for name, step in goal.steps if 0 < step <= cycle.business_ms}
                 cycle.paused = self.status in goal.pause_on
                 cycle.due_at = self._due(cycle, at)
                 self._tell(cycle, "applied", at)
 
     def _reopened(self, placed: Placed, at: int) -> None:
-        self.is_open, self.void = True, False
+        self.is_open, self.void, self.opened_at = True, False, at
         self.status = "open"  # Reading: unless an update of that instant says otherwise
         self._resume(at)
         for target in KEEPING:
@@ -749,8 +752,6 @@ class _Walk:
             self.stopped_by_resolution = True
 
 
-#: What precedes a customer message of the same instant.
-EARLIER = ("ticket-opened", "ticket-updated", "customer-replied")
 #: Policies and the instants they are in force from.
 History = list[tuple[int, Policy]]
 
@@ -785,10 +786,13 @@ def _valid(events: Iterable[Mapping[str, Any] | str | bytes]) -> Iterator[dict[s
 
 def _report(cycles: Iterable[Cycle]) -> dict[str, dict[str, dict[str, Any]]]:
     """Counts by policy and target; ``met_late`` are those of ``breached`` that were stopped later,
-    "attainment = met / (met + breached)", null of nothing.  Only what holds a number."""
+    "attainment = met / (met + breached)", null of nothing.  Only what holds a number.
+
+    Reading: a cycle at risk is open too: it may still be met.
+    """
     report: dict[str, dict[str, dict[str, Any]]] = {}
     for cycle in cycles:
-        names = [cycle.outcome] if cycle.outcome in {"open", "at_risk"} else []
+        names = {"open": ["open"], "at_risk": ["open", "at_risk"]}.get(cycle.outcome, [])[:]
         if cycle.evaluation is not None:
             names.append(cycle.evaluation)
             names += ["met_late"] * (cycle.outcome == "met_late")
