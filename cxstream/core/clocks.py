@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 _UNTIL_RESOLVED: Final = (REQUESTER_WAIT, AGENT_WORK, RESOLUTION)
 """Targets whose next cycle begins with a reopening and keeps what has elapsed."""
 
+_FROM_OPENING: Final = (*_UNTIL_RESOLVED, FIRST_RESOLUTION)
 _REPLIES: Final = (FIRST_REPLY, NEXT_REPLY, PERIODIC_UPDATE)
 
 Out = list[Transition]
@@ -92,6 +93,8 @@ class Clocks(msgspec.Struct, gc=False):
     """First reply and first resolution of a void ticket, which come back with it."""
     next: int | None = None
     """The instant of the next timer."""
+    idle: bool = False
+    """Nothing runs, nor would if something were promised or the ticket were void no more."""
 
     def copy(self) -> Clocks:
         """A copy that can go on by itself."""
@@ -114,6 +117,7 @@ class Clocks(msgspec.Struct, gc=False):
             dict(self.kept),
             dict(self.suspended),
             self.next,
+            self.idle,
         )
 
     # -- time
@@ -183,8 +187,9 @@ class Clocks(msgspec.Struct, gc=False):
             self._start(FIRST_REPLY, at, out, since=asked)
         if self.promises[FIRST_REPLY] is None:
             self._start(PERIODIC_UPDATE, at, out)
-        for kind in (*_UNTIL_RESOLVED, FIRST_RESOLUTION):
-            self._start(kind, at, out)
+        for kind in _FROM_OPENING:
+            if kind in self.kinds:
+                self._start(kind, at, out)
 
     def reopen(self, at: int, *, by_customer: bool, out: Out) -> None:
         """An explicit reopening; what had elapsed before the resolution is kept."""
@@ -312,6 +317,11 @@ class Clocks(msgspec.Struct, gc=False):
 
     def settle(self) -> None:
         """Find the next timer, once all that happens at an instant has happened."""
+        if not self.running:
+            self.next = None
+            self.idle = not self.latent and not self.suspended
+            return
         self.next = min(
             (cycle.next for cycle in self.running.values() if cycle.next is not None), default=None
         )
+        self.idle = False

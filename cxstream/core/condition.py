@@ -123,6 +123,18 @@ def _inner(part: Condition) -> str:
     return f"({part.text()})" if isinstance(part, Every | Some) and len(part.parts) > 1 else part.text()
 
 
+def fields(condition: Condition) -> frozenset[str]:
+    """The names of the fields that a condition looks at."""
+    match condition:
+        case Field():
+            return frozenset({condition.name})
+        case Every() | Some():
+            return frozenset[str]().union(*map(fields, condition.parts))
+        case Not():
+            return fields(condition.part)
+    return frozenset(FIELDS)
+
+
 def shadows(earlier: Condition, later: Condition) -> bool:
     """Whether no ticket can get past ``earlier`` and fulfil ``later``; ``False`` where that is hard to say."""
     if earlier == later:

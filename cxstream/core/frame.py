@@ -62,7 +62,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
     policies: PolicyHistory | None = None
     """The SLA policies; without any, no clocks are kept."""
     tags: tuple[str, ...] = ()
-    """The earliest tags known, sorted; only with policies."""
+    """The earliest tags known, sorted; only if they decide what is promised."""
     answered: int | None = None
     """When the first reply was made, or made needless, ms; only with policies, and if a hand-off can depend on it."""
     _firsts: list[Place | None] | None = None
@@ -75,6 +75,10 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             if index:
                 return max(start, self.handoffs[index - 1])
         return start
+
+    @property
+    def _tagged(self) -> bool:
+        return self.policies is not None and self.policies.tagged
 
     @property
     def asked(self) -> int:
@@ -98,7 +102,7 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             or (channel is None and event.channel is not None)
             or (priority is None and event.priority is not None)
             or (kind is None and event.kind is not None)
-            or (self.policies is not None and event.tags is not None and not self.tags)
+            or (event.tags is not None and not self.tags and self._tagged)
         ):
             return True
         if rank > Updated.rank:
@@ -124,7 +128,8 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             or (event.channel is not None and event.channel != channel)
             or (event.priority is not None and event.priority != priority)
             or (event.kind is not None and event.kind != kind)
-            or (self.policies is not None and (event.tags is not None or self.handoffs))
+            or (event.tags is not None and self._tagged)
+            or (self.policies is not None and self.handoffs)
         ):
             return False
         self._firsts = None  # it may be the first now to say what is known
@@ -148,7 +153,8 @@ class Frame(msgspec.Struct, gc=False, eq=False):
             if value is not None and (first is None or place < first):
                 firsts[i], earliest[i], changed = place, value, True
         self._keep(*earliest)
-        return changed or (self.policies is not None and (event.tags is not None or self.handoffs != ()))
+        tells = event.tags is not None and self._tagged
+        return changed or tells or (self.policies is not None and self.handoffs != ())
 
     def relearn(self, events: Sequence[AnyEvent]) -> None:
         """Begin anew with ``events``, in the order in which they are kept."""
@@ -162,8 +168,9 @@ class Frame(msgspec.Struct, gc=False, eq=False):
         if events[0] is not self.opening:
             events = sorted(events, key=self._place)
         if self.policies is not None:
-            tags = next((event.tags for event in events if event.tags is not None), ())
-            self.tags = tuple(sorted(set(tags)))
+            if self.policies.tagged:
+                tags = next((event.tags for event in events if event.tags is not None), ())
+                self.tags = tuple(sorted(set(tags)))
             self._find_answer(events, self.policies)
         team = channel = priority = kind = None
         for event in events:

@@ -319,8 +319,10 @@ class Ledger:
         """Follow the clocks of a ticket: count them, and look at it again when time will act on one."""
         after = ticket.running
         if after != running:
-            self.clocks.subtract(running)
-            self.clocks.update(after)
+            for clock in running:
+                self.clocks[clock] -= 1
+            for clock in after:
+                self.clocks[clock] += 1
         if self.deadlines is not None:
             self.deadlines.follow(key, ticket.clocks)
         at = ticket.upcoming

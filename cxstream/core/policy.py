@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from cxstream.core.calendar import DAY_MINUTES, MINUTE, WEEKDAYS, AlwaysOpen, Calendar
-from cxstream.core.condition import Condition, Every, Traits
+from cxstream.core.condition import Condition, Every, Traits, fields
 from cxstream.core.event import AgentReplied
 from cxstream.core.instant import FIRST
 from cxstream.core.rules import HOUR
@@ -146,10 +146,14 @@ class Policies:
         self.public = public
         self.objectives = tuple(objectives)
         self.minimums = tuple(minimums)
+        self.tagged = any("tags" in fields(policy.when) for policy in self.policies)
+        """Whether tags decide what a ticket is promised."""
         self._matched: dict[Traits, Promises] = {}
 
     def match(self, traits: Traits) -> Promises:
         """What a ticket is promised by the first policy that applies to it."""
+        if not self.tagged and traits.tags:
+            traits = Traits(traits.labels)
         promises = self._matched.get(traits)
         if promises is None:
             if len(self._matched) >= _MOST_REMEMBERED:
@@ -241,6 +245,10 @@ class PolicyHistory:
         """Whether there is a business time other than that of the clock on the wall."""
         self.kinds = frozenset(TARGETS.index(name) for _, name in self.series)
         """The kinds of target that are promised at all."""
+        self.tagged = any(policies.tagged for policies in self._policies)
+        """Whether tags decide what a ticket is promised."""
+        self.once = not self.closes and self.kinds <= {FIRST_REPLY, FIRST_RESOLUTION}
+        """Whether all clocks run once in the life of a ticket and nothing else is asked of its policy."""
         self._codes = {names: code for code, names in enumerate(self.series)}
 
     @property

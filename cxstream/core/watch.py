@@ -45,7 +45,7 @@ Running = tuple[tuple[int, int, str], ...]
 def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, out: Yield) -> None:
     """Let time act up to an instant, then the events of that instant; their labels are in ``state`` by then."""
     policies, before = frame.policies, state.clocks
-    if policies is None:
+    if policies is None or (before is not None and before.idle and policies.once):
         return
     for event in group:
         if event.tags is not None:
@@ -70,8 +70,9 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
         act = _ACTS[event.rank]
         if act is not None:
             act(event, moment, frame, clocks, policies, found)
-    if found:
+    if found or not clocks.running:
         clocks.settle()
+    if found:
         out.transitions += found
         out.measurements += evaluations(found, policies)
 

@@ -203,7 +203,7 @@ def _word(value: object, words: tuple[str, ...]) -> str | None:
 
 
 def _loose(value: object) -> str | None:
-    """``agent_id``, ``customer_id`` and tags: a number becomes a string, another type is dropped."""
+    """``agent_id`` and ``customer_id``: a number becomes a string, another type is dropped."""
     if isinstance(value, str):
         return value or None
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool) and Decimal(value).is_finite():
@@ -270,7 +270,7 @@ def _fields(topic: str, given: Mapping[str, Any]) -> dict[str, Any]:  # noqa: PL
         if loose is not None:
             read[name] = loose
     if isinstance(given.get("tags"), list):
-        tags = [tag for tag in map(_loose, given["tags"]) if tag is not None]
+        tags = [tag for tag in given["tags"] if isinstance(tag, str) and tag]
         if tags:
             read["tags"] = tags
 
