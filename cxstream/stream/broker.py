@@ -34,7 +34,7 @@ _ASK: Final = 0.5
 """Seconds between two questions for the end offsets."""
 _ANSWER: Final = 5.0
 """Seconds a broker may take to answer before it is taken for away; a busy one takes some tenths."""
-_RETRY: Final = (0.5, 1.0, 2.0, 5.0)
+RETRY: Final = (0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts; the last is repeated."""
 
 
@@ -65,7 +65,7 @@ class Broker:
 
     async def patiently(self, what: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """The answer of ``attempt``, once the broker gives one."""
-        waits = itertools.chain(_RETRY, itertools.repeat(_RETRY[-1]))
+        waits = itertools.chain(RETRY, itertools.repeat(RETRY[-1]))
         try:
             while True:
                 try:
@@ -91,7 +91,7 @@ class Broker:
                 return await self.patiently("topics", find)
             except topics.MissingTopicsError as error:
                 tell(str(error))
-            await asyncio.sleep(_RETRY[-1])
+            await asyncio.sleep(RETRY[-1])
 
     async def watch(
         self,
@@ -106,7 +106,7 @@ class Broker:
                         await asyncio.sleep(_ASK)
                         if tps := wanted():
                             found(await self.patiently("ends", functools.partial(self._ends, tail, tps)))
-            await asyncio.sleep(_RETRY[-1])
+            await asyncio.sleep(RETRY[-1])
 
     @staticmethod
     async def _ends(tail: Tail, tps: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:

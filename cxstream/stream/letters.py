@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import structlog
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+from cxstream.stream.broker import RETRY
 from cxstream.stream.writer import dispose, packed, producer
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ log = structlog.get_logger(__name__)
 
 _BATCH: Final = 500_000
 """Bytes of a batch of dead letters; a larger one goes alone."""
-_RETRY: Final = (0.5, 1.0, 2.0, 5.0)
-"""Seconds between attempts; the last is repeated."""
 
 Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 
@@ -98,7 +97,7 @@ class DeadLetters:
                     log.error(  # noqa: TRY400 - one line: the cause is in it
                         "dead letters are not accepted", topic=self._topic, error=repr(error), remedy=remedy
                     )
-                await asyncio.sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
+                await asyncio.sleep(RETRY[min(attempt, len(RETRY) - 1)])
                 attempt += 1
             else:
                 if attempt:
