@@ -43,6 +43,8 @@ _DURATION: Final = re.compile(r"([0-9]{1,9})([smhd])")
 
 _hours: Final[dict[str, int]] = {}  # "2026-03-02T10" -> ms
 _CLOCK: Final = {f":{m:02}:{s:02}": m * _MINUTE + s * _SECOND for m in range(60) for s in range(60)}
+_CLOCKS: Final = tuple(_CLOCK)  # by the second of the hour
+_FRACTIONS: Final = tuple(f".{millisecond:03}Z" for millisecond in range(1_000))
 _endings: Final[dict[str, int]] = {"Z": 0}  # ".123+01:00" -> ms
 
 
@@ -113,16 +115,15 @@ def _parse_number(number: float) -> int:
 
 def format_instant(instant: int) -> str:
     """``2026-03-02T09:00:00.000Z``."""
-    day, rest = divmod(instant, _DAY)
-    rest, millisecond = divmod(rest, _SECOND)
-    minutes, second = divmod(rest, 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{_day_text(day)}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z"
+    hour, rest = divmod(instant, _HOUR)
+    second, millisecond = divmod(rest, _SECOND)
+    return _hour_text(hour) + _CLOCKS[second] + _FRACTIONS[millisecond]
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED)
-def _day_text(day: int) -> str:
-    return date.fromordinal(day + _EPOCH_DAY).isoformat()
+def _hour_text(hour: int) -> str:
+    day, hour = divmod(hour, 24)
+    return f"{date.fromordinal(day + _EPOCH_DAY).isoformat()}T{hour:02}"
 
 
 def parse_duration(text: str) -> int:

@@ -7,8 +7,9 @@ The id of a notice is made of what it says, so that it is the same after a resta
 
 from __future__ import annotations
 
-import hashlib
-import json
+from functools import lru_cache
+from hashlib import sha256
+from json.encoder import encode_basestring as _quoted
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,11 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from cxstream.core.cycle import CANCELLED, TRANSITIONS, Transition
 from cxstream.core.frame import NONE
 from cxstream.core.instant import format_instant
+from cxstream.core.policy import TARGETS
 
 TOPIC: Final = "sla-events"
 _ID_DIGITS: Final = 32  # hex, half a SHA-256, as of events without an id
 
 Json = dict[str, Any]
+
+_moment: Final = lru_cache(maxsize=16)(format_instant)
+"""The instant of noticing, which many notices have in common."""
 
 
 class Notice(BaseModel):
@@ -98,10 +103,16 @@ class Notice(BaseModel):
 def event_id(source: str, ticket_id: str, transition: Transition, kind: int | None = None) -> str:
     """The id of a transition's notice, or of one of another kind about the same."""
     name = TRANSITIONS[transition.kind if kind is None else kind]
-    at = format_instant(transition.at)
-    parts = [source, ticket_id, transition.target.name, transition.cycle, name, at]
-    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]
+    return _id(source, ticket_id, transition, name, format_instant(transition.at))
+
+
+def _id(source: str, ticket_id: str, transition: Transition, name: str, at: str) -> str:
+    # The array as json.dumps writes it with ensure_ascii=False, of which only the first two can need escaping.
+    text = (
+        f"[{_quoted(source)},{_quoted(ticket_id)},"
+        f'"{TARGETS[transition.target.kind]}",{transition.cycle},"{name}","{at}"]'
+    )
+    return sha256(text.encode()).hexdigest()[:_ID_DIGITS]
 
 
 def notice(
@@ -114,33 +125,41 @@ def notice(
     live_lag: int,
 ) -> Json:
     """The payload of a transition; ``detected`` is the instant of noticing it, ``live_lag`` a duration, ms."""
-    team, channel, priority, _, kind = transition.labels
-    lag = detected - transition.at
+    kind, target, cycle, at, started, due, used, passed, labels, by_resolution = transition
+    team, channel, priority, _, topic = labels
+    name, occurred, lag = TRANSITIONS[kind], format_instant(at), detected - at
     told: Json = {
-        "type": TRANSITIONS[transition.kind],
-        "event_id": event_id(source, ticket_id, transition),
+        "type": name,
+        "event_id": _id(source, ticket_id, transition, name, occurred),
         "ticket_id": ticket_id,
         "source": source,
-        "occurred_at": format_instant(transition.at),
-        "channel": _known(channel),
-        "priority": _known(priority),
-        "team": _known(team),
-        "kind": _known(kind),
-        "tags": list(tags) or None,
-        "policy": transition.target.policy,
-        "target": transition.target.name,
-        "cycle": transition.cycle,
-        "started_at": format_instant(transition.started),
-        "due_at": None if transition.due is None else format_instant(transition.due),
-        "elapsed_business_s": _seconds(transition.used),
-        "elapsed_calendar_s": _seconds(transition.passed),
-        "remaining_s": _seconds(transition.target.amount - transition.used),
-        "by": "resolve" if transition.needless else None,
-        "detected_at": format_instant(detected),
-        "lag_s": _seconds(lag),
-        "replayed": lag > live_lag,
+        "occurred_at": occurred,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    if channel != NONE:
+        told["channel"] = channel
+    if priority != NONE:
+        told["priority"] = priority
+    if team != NONE:
+        told["team"] = team
+    if topic != NONE:
+        told["kind"] = topic
+    if tags:
+        told["tags"] = list(tags)
+    told["policy"] = target.policy
+    told["target"] = TARGETS[target.kind]
+    told["cycle"] = cycle
+    told["started_at"] = occurred if started == at else format_instant(started)
+    if due is not None:
+        told["due_at"] = occurred if due == at else format_instant(due)
+    told["elapsed_business_s"] = _seconds(used)
+    told["elapsed_calendar_s"] = _seconds(passed)
+    told["remaining_s"] = _seconds(target.amount - used)
+    if by_resolution and transition.needless:
+        told["by"] = "resolve"
+    told["detected_at"] = _moment(detected)
+    told["lag_s"] = _seconds(lag)
+    told["replayed"] = lag > live_lag
+    return told
 
 
 def cancellation(
@@ -161,11 +180,6 @@ def cancellation(
     }
 
 
-def _known(label: str) -> str | None:
-    return None if label == NONE else label
-
-
 def _seconds(ms: int) -> float:
     """Seconds, without needless decimals."""
-    whole, rest = divmod(ms, 1_000)
-    return ms / 1_000 if rest else whole
+    return ms / 1_000 if ms % 1_000 else ms // 1_000
