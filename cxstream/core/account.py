@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from cxstream.core.change import NOTHING
 from cxstream.core.cycle import Transition
 from cxstream.core.frame import Frame
@@ -41,7 +39,7 @@ class Account:
 
     def _conclude(self) -> None:
         """What holds at the end."""
-        self._end = conclude(self.frame, self._state)
+        self._end = conclude(self.frame, self._state) if self._state.resolved else ()
         if self.frame.policies is not None:
             self._since = elapse(self.frame, self._state, self.fired_until, self._since)
 
@@ -52,7 +50,7 @@ class Account:
             total = Yield()
             total.count(self._sums)
             self._sums, self._answers = total, dict(self._answers)
-        pages[-1].entry = msgspec.structs.replace(self._state)
+        pages[-1].entry = self._state.copy()
         pages[-1].out = Yield()
 
     def _fold_all(self, *, known: bool = False) -> None:
@@ -82,7 +80,7 @@ class Account:
     def _fold_section(self, first: int, last: int) -> tuple[Yield, State]:
         pages = self.timeline.pages
         entry = pages[first].entry
-        state = State(self.frame.labels) if entry is None else msgspec.structs.replace(entry)
+        state = State(self.frame.labels) if entry is None else entry.copy()
         out = Yield()
         fold(self.timeline.between(first, last), self.frame, state, out, first=first == 0)
         for page in pages[first:last]:
@@ -123,7 +121,8 @@ class Account:
             if last + 1 == len(pages):
                 self._state = state
                 break
-            if pages[last + 1].entry == state:
+            entry = pages[last + 1].entry
+            if entry is not None and entry.same(state):
                 break
             pages[last + 1].entry = state
             first, last = self._section(last + 1)

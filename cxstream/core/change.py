@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from cxstream.core.cycle import OUTCOMES
 from cxstream.core.frame import NONE, Labels
 
@@ -36,18 +34,33 @@ MANY: Final = 40
 """Measurements from which on counting them is quicker than looking each up among the others."""
 
 
-class Change(msgspec.Struct, gc=False):
+_NO_TRANSITIONS: Final[list[Transition]] = []
+
+
+class Change:
     """What an event changed: measurements to take out, to put in, and which of those are made for the first time."""
 
-    removed: list[Measurement]
-    added: list[Measurement]
-    fresh: list[Measurement]
-    copies: bool = False
-    """The event took the place of a copy of it."""
-    transitions: list[Transition] = []
-    """Of SLA clocks, those that are new."""
-    disproved: list[Transition] = []
-    """Outcomes of SLA clocks that are none any more."""
+    __slots__ = ("added", "copies", "disproved", "fresh", "removed", "transitions")
+
+    def __init__(
+        self,
+        removed: list[Measurement],
+        added: list[Measurement],
+        fresh: list[Measurement],
+        transitions: list[Transition] = _NO_TRANSITIONS,
+        disproved: list[Transition] = _NO_TRANSITIONS,
+        *,
+        copies: bool = False,
+    ) -> None:
+        self.removed = removed
+        self.added = added
+        self.fresh = fresh
+        self.transitions = transitions
+        """Of SLA clocks, those that are new."""
+        self.disproved = disproved
+        """Outcomes of SLA clocks that are none any more."""
+        self.copies = copies
+        """The event took the place of a copy of it."""
 
 
 def compared(old: list[Transition], new: list[Transition]) -> tuple[list[Transition], list[Transition]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from cxstream.core.event import VOID_OUTCOMES, AgentReplied, AnyEvent, Opened, Resolved, Updated
 
 if TYPE_CHECKING:
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 NONE: Final = "none"
 """The label value of what is not known."""
 
-Labels = tuple[str, str, str, str, str]
+Labels = tuple[str, ...]
 """Label values in the order of :data:`cxstream.core.rules.LABELS`: team, channel, priority, source, kind."""
 
 Order = tuple[int, int, str]
@@ -25,6 +23,8 @@ Order = tuple[int, int, str]
 Place = tuple[int, int, Order]
 """Where an event stands in the ticket's order: in the order kept, but for what is dated before the opening."""
 
+_UNKNOWN: Final[tuple[str | None, ...]] = (None, None, None, None)
+_UNLABELLED: Final[Labels] = (NONE, NONE, NONE, NONE, NONE)
 _MOST_SHARED: Final = 50_000
 
 _shared: Final[dict[Labels, Labels]] = {}
@@ -45,28 +45,34 @@ def order(event: AnyEvent) -> Order:
     return (event.at, event.rank, event.event_id)
 
 
-class Frame(msgspec.Struct, gc=False, eq=False):
+class Frame:
     """The opening, the hand-offs, and per label the earliest value known."""
 
-    source: str
-    skew: int
-    """How long before the opening an event may be dated and still belong to it, in ms."""
-    opening: Opened | None = None
-    """The earliest ``ticket-opened``; without one, only surveys count."""
-    handoffs: tuple[int, ...] = ()
-    """Distinct instants since when a human has been responsible, sorted."""
-    earliest: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None)
-    """The earliest known team, channel, priority and kind."""
-    labels: Labels = (NONE, NONE, NONE, NONE, NONE)
-    """The labels before any is in force: the earliest known."""
-    policies: PolicyHistory | None = None
-    """The SLA policies; without any, no clocks are kept."""
-    tags: tuple[str, ...] = ()
-    """The earliest tags known, sorted; only if they decide what is promised."""
-    answered: int | None = None
-    """When the first reply was made, or made needless, ms; only with policies, and if a hand-off can depend on it."""
-    _firsts: list[Place | None] | None = None
-    """The places of those, found out when an event comes out of order."""
+    __slots__ = (
+        "_firsts", "answered", "earliest", "handoffs", "labels", "opening", "policies", "skew", "source", "tags"
+    )  # fmt: skip
+
+    def __init__(self, source: str, skew: int, policies: PolicyHistory | None = None) -> None:
+        self.source = source
+        self.skew = skew
+        """How long before the opening an event may be dated and still belong to it, in ms."""
+        self.policies = policies
+        """The SLA policies; without any, no clocks are kept."""
+        self.opening: Opened | None = None
+        """The earliest ``ticket-opened``; without one, only surveys count."""
+        self.handoffs: tuple[int, ...] = ()
+        """Distinct instants since when a human has been responsible, sorted."""
+        self.earliest: tuple[str | None, ...] = _UNKNOWN
+        """The earliest known team, channel, priority and kind."""
+        self.labels: Labels = _UNLABELLED
+        """The labels before any is in force: the earliest known."""
+        self.tags: tuple[str, ...] = ()
+        """The earliest tags known, sorted; only if they decide what is promised."""
+        self.answered: int | None = None
+        """When the first reply was made, or made needless, ms; only with policies, and if a hand-off can depend on
+        it."""
+        self._firsts: list[Place | None] | None = None
+        """The places of those, found out when an event comes out of order."""
 
     def since(self, start: int, reply: int) -> int:
         """``start``, or the last hand-off not after ``reply`` if that is later."""
@@ -155,6 +161,17 @@ class Frame(msgspec.Struct, gc=False, eq=False):
         self._keep(*earliest)
         tells = event.tags is not None and self._tagged
         return changed or tells or (self.policies is not None and self.handoffs != ())
+
+    def begin(self, event: AnyEvent) -> None:
+        """Learn the first event of a ticket: what :meth:`relearn` learns of it alone."""
+        if event.rank <= Updated.rank:
+            if event.rank == Opened.rank:
+                self.opening = event  # type: ignore[assignment]
+            if event.human_since is not None:  # type: ignore[union-attr]
+                self.handoffs = (event.human_since,)  # type: ignore[union-attr]
+        if event.tags is not None and self._tagged:
+            self.tags = tuple(sorted(set(event.tags)))
+        self._keep(event.team, event.channel, event.priority, event.kind)
 
     def relearn(self, events: Sequence[AnyEvent]) -> None:
         """Begin anew with ``events``, in the order in which they are kept."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from cxstream.core.event import (
     VOID_OUTCOMES,
     AgentReplied,
@@ -52,36 +50,80 @@ SurveyKey = tuple[str, str | None]
 """Survey and survey id: of the answers under one key the last stands."""
 
 
-class Resolution(msgspec.Struct, gc=False):
-    """The last effective resolution."""
+class Resolution:
+    """The last effective resolution; never changed in place."""
 
-    moment: int
-    at: int
-    event_id: str
-    labels: Labels
-    void: bool
-    business: int | None = None
-    """Time from the opening on the business clock, ms; ``None`` where there is none, or it would be negative."""
+    __slots__ = ("at", "business", "event_id", "labels", "moment", "void")
+
+    def __init__(
+        self, moment: int, at: int, event_id: str, labels: Labels, *, void: bool, business: int | None = None
+    ) -> None:
+        self.moment = moment
+        self.at = at
+        self.event_id = event_id
+        self.labels = labels
+        self.void = void
+        self.business = business
+        """Time from the opening on the business clock, ms; ``None`` where there is none, or it would be negative."""
+
+    def same(self, other: Resolution | None) -> bool:
+        """Whether both say the same."""
+        return other is not None and (
+            self.moment == other.moment
+            and self.event_id == other.event_id
+            and self.at == other.at
+            and self.labels == other.labels
+            and self.void == other.void
+            and self.business == other.business
+        )
 
 
-class State(msgspec.Struct, gc=False):
+class State:
     """Everything about the past of a ticket that what follows can depend on."""
 
-    labels: Labels
-    """The labels in force; at first the earliest known."""
-    resolved: bool = False
-    first_resolved: bool = False
-    wait: int | None = None
-    """Start of the running wait."""
-    wait_moves: bool = False
-    """The wait began with an opening or a reopening, so that a hand-off shortens it."""
-    last_reply: int | None = None
-    """Time of the previous qualifying reply."""
-    resolution: Resolution | None = None
-    clocks: Clocks | None = None
-    """The SLA clocks, once the opening is known; replaced, never changed in place."""
-    tags: tuple[str, ...] | None = None
-    """The tags in force, sorted, if any event has said so yet; only with policies."""
+    __slots__ = (
+        "clocks", "first_resolved", "labels", "last_reply", "resolution", "resolved", "tags", "wait", "wait_moves"
+    )  # fmt: skip
+
+    def __init__(self, labels: Labels) -> None:
+        self.labels = labels
+        """The labels in force; at first the earliest known."""
+        self.resolved = False
+        self.first_resolved = False
+        self.wait: int | None = None
+        """Start of the running wait."""
+        self.wait_moves = False
+        """The wait began with an opening or a reopening, so that a hand-off shortens it."""
+        self.last_reply: int | None = None
+        """Time of the previous qualifying reply."""
+        self.resolution: Resolution | None = None
+        self.clocks: Clocks | None = None
+        """The SLA clocks, once the opening is known; replaced, never changed in place."""
+        self.tags: tuple[str, ...] | None = None
+        """The tags in force, sorted, if any event has said so yet; only with policies."""
+
+    def copy(self) -> State:
+        """A copy that can go on by itself."""
+        other = State(self.labels)
+        other.resolved, other.first_resolved = self.resolved, self.first_resolved
+        other.wait, other.wait_moves, other.last_reply = self.wait, self.wait_moves, self.last_reply
+        other.resolution, other.clocks, other.tags = self.resolution, self.clocks, self.tags
+        return other
+
+    def same(self, other: State) -> bool:
+        """Whether what follows comes to the same after both."""
+        resolution = self.resolution
+        return (
+            self.resolved == other.resolved
+            and self.first_resolved == other.first_resolved
+            and self.wait == other.wait
+            and self.wait_moves == other.wait_moves
+            and self.last_reply == other.last_reply
+            and self.labels == other.labels
+            and (resolution.same(other.resolution) if resolution is not None else other.resolution is None)
+            and self.tags == other.tags
+            and self.clocks == other.clocks
+        )
 
     def agrees(self, event: AnyEvent) -> bool:
         """Whether every label that the event carries is in force already; tags never are, where they matter."""
@@ -109,17 +151,17 @@ class State(msgspec.Struct, gc=False):
             self.labels = share(now)
 
 
-class Yield(msgspec.Struct, gc=False):
+class Yield:
     """What a stretch of events puts out."""
 
-    measurements: list[Measurement] = []
-    transitions: list[Transition] = []
-    """Of SLA clocks; those by which a target is evaluated are measurements too."""
-    answers: dict[SurveyKey, Measurement] = {}
-    replies: int = 0
-    reopened: int = 0
-    negative: int = 0
-    orphans: int = 0
+    __slots__ = ("answers", "measurements", "negative", "orphans", "reopened", "replies", "transitions")
+
+    def __init__(self) -> None:
+        self.measurements: list[Measurement] = []
+        self.transitions: list[Transition] = []
+        """Of SLA clocks; those by which a target is evaluated are measurements too."""
+        self.answers: dict[SurveyKey, Measurement] = {}
+        self.replies = self.reopened = self.negative = self.orphans = 0
 
     def count(self, other: Yield, sign: int = 1) -> None:
         """Add the counts of another stretch, or take them out."""
@@ -142,22 +184,27 @@ def fold(events: Sequence[AnyEvent], frame: Frame, state: State, out: Yield, *, 
     """
     opening, index, count = frame.opening, 0, len(events)
     take = _HELD if opening is None else _TAKEN
-    watched = frame.policies is not None
     if first and opening is not None and events[0] is not opening:
         index = _prefix(events, frame, opening, state, out)
     while index < count:
         event = events[index]
         moment, index = event.at, index + 1
         if index == count or events[index].at != moment:  # alone in its instant, the usual case
-            state.learn(event)
-            if watched:
-                attend((event,), moment, frame, state, out)
-            take[event.rank](event, moment, frame, state, out)
+            step(event, frame, state, out)
             continue
         start = index - 1
         while index < count and events[index].at == moment:
             index += 1
         _instant(events[start:index], moment, frame, state, out, take)
+
+
+def step(event: AnyEvent, frame: Frame, state: State, out: Yield) -> None:
+    """Fold an event that is alone in its instant and does not precede the opening."""
+    moment = event.at
+    state.learn(event)
+    if frame.policies is not None:
+        attend((event,), moment, frame, state, out)
+    (_HELD if frame.opening is None else _TAKEN)[event.rank](event, moment, frame, state, out)
 
 
 def _prefix(events: Sequence[AnyEvent], frame: Frame, opening: Opened, state: State, out: Yield) -> int:
@@ -280,7 +327,7 @@ def _resolve(event: Resolved, moment: int, frame: Frame, state: State, out: Yiel
     state.wait = None
     calendar = business(frame, state, RESOLUTION_TARGET)
     worked = None if calendar is None or taken < 0 else calendar.elapsed(event.at - taken, event.at)
-    state.resolution = Resolution(moment, event.at, event.event_id, labels, void, worked)
+    state.resolution = Resolution(moment, event.at, event.event_id, labels, void=void, business=worked)
 
 
 Take = Callable[[Any, int, Frame, State, Yield], None]

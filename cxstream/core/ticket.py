@@ -26,7 +26,7 @@ from cxstream.core.change import (
 from cxstream.core.event import VOID_OUTCOMES, AnyEvent, Resolved, SurveyAnswered, Updated
 from cxstream.core.frame import Frame, order
 from cxstream.core.identity import canonical
-from cxstream.core.measure import Measurement, Yield, fold
+from cxstream.core.measure import Measurement, State, Yield, step
 from cxstream.core.timeline import Timeline
 from cxstream.core.watch import elapse, withdrawn
 
@@ -61,7 +61,7 @@ class Ticket(Account):
         facts: Timeline | None = None,
         policies: PolicyHistory | None = None,
     ) -> None:
-        super().__init__(Frame(source, skew, policies=policies), Timeline() if facts is None else facts)
+        super().__init__(Frame(source, skew, policies), Timeline() if facts is None else facts)
         self.ticket_id = ticket_id
         self.arrived = 0
         """When the last event arrived, ms."""
@@ -126,7 +126,7 @@ class Ticket(Account):
         self.timeline.touch_first()
         removed, added = difference(before.measurements, self._since.measurements)
         transitions, disproved = compared(before.transitions, self._since.transitions)
-        return Change(removed, added, added, transitions=transitions, disproved=disproved)
+        return Change(removed, added, added, transitions, disproved)
 
     def insert(self, event: AnyEvent) -> Change | None:
         """Merge an event; ``None`` if nothing changes because a copy that stands is there already."""
@@ -182,10 +182,13 @@ class Ticket(Account):
     def _begin(self, event: AnyEvent) -> Change:
         """The first event of a ticket."""
         self.timeline.put(event)
-        self._fold_all()
+        self.frame.begin(event)
+        self._state, self._sums = State(self.frame.labels), Yield()
+        step(event, self.frame, self._state, self._sums)
+        self.timeline.pages[0].out, self._answers = self._sums, self._sums.answers
         self._settle()
         added = self._all()
-        return Change([], added, added, transitions=self._moves())
+        return Change([], added, added, self._moves())
 
     def _note(self, event: AnyEvent) -> Change:
         """An update, at the instant of the last event, that tells nothing new; in its place it is kept all the same."""
@@ -206,13 +209,13 @@ class Ticket(Account):
         since = self._since
         if out is self._sums:
             start, moved = len(out.measurements), len(out.transitions)
-            fold((event,), self.frame, self._state, out, first=False)
+            step(event, self.frame, self._state, out)
             added, moves = out.measurements[start:], out.transitions[moved:]
             if event.rank == SurveyAnswered.rank:
                 added.append(out.answers[event.survey, event.survey_id])  # type: ignore[union-attr]
         else:
             new = Yield()
-            fold((event,), self.frame, self._state, new, first=False)
+            step(event, self.frame, self._state, new)
             out.measurements += new.measurements
             out.transitions += new.transitions
             out.answers |= new.answers
@@ -228,7 +231,7 @@ class Ticket(Account):
             removed, added = difference(removed + since.measurements, added + self._since.measurements)
             moves += self._since.transitions
         transitions, disproved = compared(since.transitions, moves)
-        return Change(removed, added, added, transitions=transitions, disproved=disproved)
+        return Change(removed, added, added, transitions, disproved)
 
     # -- an event that may change what is there
 
@@ -267,7 +270,7 @@ class Ticket(Account):
             }
             fresh = [m for m in added if (m[0], m[4]) not in made]
         transitions, disproved = compared(old_moves, new_moves)
-        return Change(removed, added, fresh, standing is not None, transitions, disproved)
+        return Change(removed, added, fresh, transitions, disproved, copies=standing is not None)
 
     def _standing(self, moves: list[Transition]) -> list[Transition]:
         last = self._state.resolution

@@ -10,8 +10,6 @@ from bisect import bisect_left, bisect_right
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from cxstream.core.event import AnyEvent
 from cxstream.core.frame import Order, order
 from cxstream.core.measure import State, Yield
@@ -26,18 +24,21 @@ LEAP: Final = 64
 """At most so many page numbers are announced at once: to look for a page that is not there costs 0.3 us."""
 
 
-class Page(msgspec.Struct, gc=False, eq=False):
+class Page:
     """A stored stretch of events, and what the fold of it needs and gives."""
 
-    number: int
-    """0 for the earliest page."""
-    events: list[AnyEvent]
-    entry: State | None = None
-    """The state in which the fold enters the page, where a section begins with it; ``None`` if not yet folded."""
-    out: Yield | None = None
-    """What the section that ends with this page puts out."""
-    dirty: bool = False
-    stored: bool = False
+    __slots__ = ("dirty", "entry", "events", "number", "out", "stored")
+
+    def __init__(self, number: int, events: list[AnyEvent], *, stored: bool = False) -> None:
+        self.number = number
+        """0 for the earliest page."""
+        self.events = events
+        self.entry: State | None = None
+        """The state in which the fold enters the page, where a section begins with it; ``None`` if not yet folded."""
+        self.out: Yield | None = None
+        """What the section that ends with this page puts out."""
+        self.dirty = False
+        self.stored = stored
 
 
 def _first(page: Page) -> Order:

@@ -19,7 +19,7 @@ from cxstream.core.event import (
     SurveyAnswered,
     Updated,
 )
-from cxstream.core.measure import fold
+from cxstream.core.measure import fold, step
 from cxstream.core.rules import DAY
 from cxstream.core.ticket import Ticket
 
@@ -46,8 +46,12 @@ def folded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(len(events))
         return fold(events, *args, **kwargs)
 
-    for module in (account, ticket):
-        monkeypatch.setattr(module, "fold", counting)
+    def stepping(*args: Any) -> None:
+        calls.append(1)
+        step(*args)
+
+    monkeypatch.setattr(account, "fold", counting)
+    monkeypatch.setattr(ticket, "step", stepping)
     return calls
 
 
