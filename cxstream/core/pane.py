@@ -107,12 +107,18 @@ class Cell(dict[int, int]):
     def merge(self, other: Cell, sign: int = 1) -> None:
         """Add or take out a whole cell; slots that come to nothing disappear."""
         get = self.get
-        for slot, amount in other.items():
-            total = get(slot, 0) + sign * amount
-            if total:
-                self[slot] = total
-            else:
-                self.pop(slot, None)
+        if sign == 1:
+            for slot, amount in other.items():
+                if total := get(slot, 0) + amount:
+                    self[slot] = total
+                elif amount:
+                    del self[slot]
+        else:
+            for slot, amount in other.items():
+                if total := get(slot, 0) - amount:
+                    self[slot] = total
+                elif amount:
+                    del self[slot]
 
     def flow(self, name: str) -> int:
         """Number of transitions ``opened``, ``resolved`` or ``reopened``."""
@@ -138,36 +144,42 @@ class Cell(dict[int, int]):
 
 def put(cells: Iterable[Cell], what: int, value: int, sign: int) -> None:
     """:meth:`Cell.put` into several cells: where the measurement belongs is found once."""
-    if what < FIRST_RESPONSE:
-        for cell in cells:
-            cell[what] = cell.get(what, 0) + sign
-        return
-    if what < ANSWER:
-        base = _DURATION_SLOT[what - FIRST_RESPONSE]
-        slot = base + bisect_left(BOUNDS, value)
-        total = base + _SUM
-    elif what >= _EVALUATION:
-        slot = _EVALUATION_SLOT + what - _EVALUATION
+    place = _PLACES.get(what)
+    if place is None:  # an evaluation, or a flow: nothing but a count
+        slot = what if what < FIRST_RESPONSE else _EVALUATION_SLOT + what - _EVALUATION
         for cell in cells:
             cell[slot] = cell.get(slot, 0) + sign
         return
-    elif what >= FIRST_RESPONSE_BUSINESS:
-        base = _BUSINESS_SLOT[what - FIRST_RESPONSE_BUSINESS]
-        slot = base + bisect_left(BOUNDS, value)
-        total = base + _SUM
-    else:
-        survey, category = divmod(what - ANSWER, 3)
-        base = _SURVEY_SLOT[survey]
-        points = _SCORE_POINTS[survey]
-        slot = base + 3 + bisect_left(points, value)
-        total = base + 4 + len(points)
-        for cell in cells:
-            cell[base + category] = cell.get(base + category, 0) + sign
+    bounds, first, total, category = place
+    slot = first + bisect_left(bounds, value)
     value *= sign
     for cell in cells:
-        cell[slot] = cell.get(slot, 0) + sign
+        get = cell.get
+        cell[slot] = get(slot, 0) + sign
         if value:
-            cell[total] = cell.get(total, 0) + value
+            cell[total] = get(total, 0) + value
+        if category is not None:
+            cell[category] = get(category, 0) + sign
+
+
+def _places() -> dict[int, tuple[tuple[int, ...], int, int, int | None]]:
+    """By code, for what has a value: bounds of the buckets, slots of the first bucket, the sum and the category."""
+    places: dict[int, tuple[tuple[int, ...], int, int, int | None]] = {}
+    durations = (*range(FIRST_RESPONSE, ANSWER), FIRST_RESPONSE_BUSINESS, RESOLUTION_BUSINESS)
+    for code, base in zip(durations, _SLOT_OF.values(), strict=True):
+        places[code] = (BOUNDS, base, base + _SUM, None)
+    for survey, (base, points) in enumerate(zip(_SURVEY_SLOT, _SCORE_POINTS, strict=True)):
+        for category in range(3):
+            places[ANSWER + 3 * survey + category] = (
+                points,
+                base + 3,
+                base + 4 + len(points),
+                base + category,
+            )
+    return places
+
+
+_PLACES: Final = _places()
 
 
 def merge(cells: dict[K, Cell], others: Mapping[K, Cell], sign: int = 1) -> None:
@@ -176,12 +188,6 @@ def merge(cells: dict[K, Cell], others: Mapping[K, Cell], sign: int = 1) -> None
         cell = cells.get(key)
         if cell is None:
             cell = cells[key] = Cell()
-        get = cell.get
-        for slot, amount in other.items():
-            total = get(slot, 0) + sign * amount
-            if total:
-                cell[slot] = total
-            elif amount:
-                del cell[slot]
+        cell.merge(other, sign)
         if not cell:
             del cells[key]
