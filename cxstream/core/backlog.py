@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sortedcontainers import SortedList
 
-from cxstream.core.change import AWAITING, IN_PROGRESS, Summary
+from cxstream.core.change import AWAITING, IN_PROGRESS, VOID, Summary
 from cxstream.core.pane import AGE_BOUNDS
 from cxstream.core.rolling import Group, grouping
 
@@ -93,16 +93,15 @@ class Backlog:
 
     def move(self, before: Summary, after: Summary) -> None:
         """Follow a ticket from one summary to the next."""
-        was, labels, opening, *_ = before
-        now, labels_now, opening_now, *_ = after
-        if was in _OPEN:
-            if now in _OPEN and opening == opening_now and labels == labels_now:
+        was, now, labels = before.state, after.state, before.labels
+        if _OPEN[was]:
+            if _OPEN[now] and before.opening == after.opening and labels == after.labels:
                 if was != now:
                     _, awaiting = self._rows[self._group(labels)]
-                    awaiting.note(opening or 0, (now == AWAITING) - (was == AWAITING))
+                    awaiting.note(before.opening or 0, (now == AWAITING) - (was == AWAITING))
                 return
             self._note(before, -1)
-        if now in _OPEN:
+        if _OPEN[now]:
             self._note(after, 1)
 
     def rows(self, now: int) -> dict[Group, Row]:
@@ -136,4 +135,5 @@ class Backlog:
             del self._rows[group]
 
 
-_OPEN = (AWAITING, IN_PROGRESS)
+_OPEN: Final = tuple(state in (AWAITING, IN_PROGRESS) for state in range(VOID + 1))
+"""By state, whether a ticket is in the backlog."""

@@ -41,17 +41,22 @@ class Counts(msgspec.Struct, gc=False):
 
     def move(self, before: Summary, after: Summary) -> None:
         """Follow a ticket from one summary to the next."""
-        was, _, _, reopened, replies, negative, orphans = before
-        now, _, _, reopened_now, replies_now, negative_now, orphans_now = after
+        was, now, replies, replies_now = before.state, after.state, before.replies, after.replies
         if was != now:
             self._count(was, -1)
             self._count(now, 1)
         # These are 0 where they do not count: in a void ticket, and all but the orphans without an opening.
-        self.one_touch += (now == RESOLVED_NOW and replies_now == 1) - (was == RESOLVED_NOW and replies == 1)
-        self.reopened += reopened_now - reopened
         self.replies += replies_now - replies
-        self.negative += negative_now - negative
-        self.orphans += orphans_now - orphans
+        if was == RESOLVED_NOW:
+            self.one_touch -= replies == 1
+        if now == RESOLVED_NOW:
+            self.one_touch += replies_now == 1
+        if before.reopened != after.reopened:
+            self.reopened += after.reopened - before.reopened
+        if before.negative != after.negative:
+            self.negative += after.negative - before.negative
+        if before.orphans != after.orphans:
+            self.orphans += after.orphans - before.orphans
 
     def merge(self, other: Counts) -> None:
         """Add the counts of another partition."""

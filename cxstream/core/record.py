@@ -103,11 +103,13 @@ def changes(key: bytes, ticket: Ticket, stored: Mapping[bytes, bytes] = _NOTHING
     timeline = ticket.timeline
     dirty = timeline.written()
     if len(timeline.pages) == 1 and dirty and not timeline.freed:  # nearly every ticket
-        dirty[0].stored = True
+        page = dirty[0]
+        page.stored = True
         old = stored.get(key)
         if old is None or not newer(old):
-            return [(key, _encode((FORMAT, *_whole(ticket, dirty[0]))))]
-        return [(key, foreign([old]).encode(*_whole(ticket, dirty[0]), first=True))]
+            whole = (FORMAT, ticket.arrived, timeline.announced, page.events, ticket.fired_until)
+            return [(key, _encode(whole))]
+        return [(key, foreign([old]).encode(*_whole(ticket, page), first=True))]
     others = _foreign(key, [*(page.number for page in dirty), *timeline.freed], stored)
     if others is not None and all(page.number for page in dirty):
         dirty += [page for page in timeline.pages if page.number == 0]  # where they are kept

@@ -7,7 +7,7 @@ is first made, if its moment is recent (``Rules.live_lag``): history and backfil
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, Literal
 
 from cxstream.core.pane import (
@@ -90,6 +90,8 @@ class Tally:
         self.delays: dict[str, Histogram] = {}
         """By topic, processing time minus event time."""
         self._measures: dict[tuple[str, Group], Histogram] = {}
+        self._histograms: defaultdict[Group, dict[int, Histogram]] = defaultdict(dict)
+        """The same by labels and code."""
         self._flows: Counter[tuple[str, Group]] = Counter()
         self._answers: Counter[tuple[str, str, Group]] = Counter()
         self._evaluations: Counter[tuple[int, str, Group]] = Counter()
@@ -131,17 +133,20 @@ class Tally:
 
     def _settle(self) -> None:
         """Count what has been gathered: that waits until somebody reads, so that an event does not pay for it."""
+        known, group, histograms = None, (), dict[int, Histogram]()
         for what, _, labels, value, _ in self._gathered:
             if what == FIRST_RESOLUTION:
                 continue
-            group = self._group(labels)
+            if labels is not known:  # an event makes several
+                known, group = labels, self._group(labels)
+                histograms = self._histograms[group]
             if what < FIRST_RESPONSE:
                 self._flows[FLOWS[what], group] += 1
             elif what < ANSWER:
-                key = (MEASURES[what - FIRST_RESPONSE], group)
-                histogram = self._measures.get(key)
+                histogram = histograms.get(what)
                 if histogram is None:
-                    histogram = self._measures[key] = Histogram()
+                    histogram = histograms[what] = Histogram()
+                    self._measures[MEASURES[what - FIRST_RESPONSE], group] = histogram
                 histogram.observe(value)
             elif what >= FIRST_RESPONSE_BUSINESS:
                 if what > RESOLUTION_BUSINESS:
