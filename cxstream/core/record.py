@@ -107,8 +107,8 @@ def changes(key: bytes, ticket: Ticket, stored: Mapping[bytes, bytes] = _NOTHING
         page.stored = True
         old = stored.get(key)
         if old is None or not newer(old):
-            whole = (FORMAT, ticket.arrived, timeline.announced, page.events, ticket.fired_until)
-            return [(key, _encode(whole))]
+            row = (FORMAT, ticket.arrived, timeline.announced, page.events, ticket.fired_until)
+            return [(key, _encode(row))]
         return [(key, foreign([old]).encode(*_whole(ticket, page), first=True))]
     others = _foreign(key, [*(page.number for page in dirty), *timeline.freed], stored)
     if others is not None and all(page.number for page in dirty):
@@ -119,8 +119,8 @@ def changes(key: bytes, ticket: Ticket, stored: Mapping[bytes, bytes] = _NOTHING
     for page in dirty:
         page.stored = True
         whole = _whole(ticket, page)
-        row = _encode((FORMAT, *whole)) if others is None else others.encode(*whole, first=page.number == 0)
-        rows.append((page_key(key, page.number), row))
+        value = _encode((FORMAT, *whole)) if others is None else others.encode(*whole, first=page.number == 0)
+        rows.append((page_key(key, page.number), value))
     if timeline.freed:
         rows += [(page_key(key, number), None) for number in timeline.freed]
         timeline.freed.clear()

@@ -30,6 +30,7 @@ from cxstream.core.rolling import Group, grouping
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cxstream.core.frame import Labels
     from cxstream.core.measure import Measurement
     from cxstream.core.rules import Rules
 
@@ -133,7 +134,9 @@ class Tally:
 
     def _settle(self) -> None:
         """Count what has been gathered: that waits until somebody reads, so that an event does not pay for it."""
-        known, group, histograms = None, (), dict[int, Histogram]()
+        known: Labels | None = None
+        group: Group = ()
+        histograms: dict[int, Histogram] = {}
         for what, _, labels, value, _ in self._gathered:
             if what == FIRST_RESOLUTION:
                 continue
