@@ -12,9 +12,9 @@ from typing import Final
 from cxstream.core.change import NOTHING
 from cxstream.core.cycle import Transition
 from cxstream.core.frame import Frame
-from cxstream.core.measure import Measurement, State, SurveyKey, Yield, conclude, fold
+from cxstream.core.measure import Measurement, State, SurveyKey, Yield, fold
 from cxstream.core.timeline import Timeline
-from cxstream.core.watch import NOTHING_SINCE, Since, elapse
+from cxstream.core.watch import NOTHING_SINCE, Since
 
 _BLANK: Final = State(NOTHING.labels)
 
@@ -36,12 +36,6 @@ class Account:
         self._answers: dict[SurveyKey, Measurement]
         self._end: tuple[Measurement, ...] = ()
         self._since: Since = NOTHING_SINCE
-
-    def _conclude(self) -> None:
-        """What holds at the end."""
-        self._end = conclude(self.frame, self._state) if self._state.resolved else ()
-        if self.frame.policies is not None:
-            self._since = elapse(self.frame, self._state, self.fired_until, self._since)
 
     def _grow(self) -> None:
         """A further page begins with the event that is put last."""

@@ -26,7 +26,7 @@ from cxstream.core.change import (
 from cxstream.core.event import VOID_OUTCOMES, AnyEvent, Resolved, SurveyAnswered, Updated
 from cxstream.core.frame import Frame, order
 from cxstream.core.identity import canonical
-from cxstream.core.measure import Measurement, State, Yield, step
+from cxstream.core.measure import Measurement, State, Yield, conclude, step
 from cxstream.core.timeline import Timeline
 from cxstream.core.watch import elapse, withdrawn
 
@@ -130,23 +130,22 @@ class Ticket(Account):
 
     def insert(self, event: AnyEvent) -> Change | None:
         """Merge an event; ``None`` if nothing changes because a copy that stands is there already."""
-        if not self.timeline.pages:
+        facts = self.timeline
+        if not facts.pages:
             return self._begin(event)
-        standing = self.timeline.find(event.rank, event.event_id)
+        standing = facts.find(event.rank, event.event_id)
         if standing is not None:
             if standing == event or not self._precedes(event, standing):
                 return None
             return self._recompute(event, standing=standing, whole=True)
-        last = self.timeline.pages[-1].events[-1]
+        last = facts.pages[-1].events[-1]
         if event.at >= last.at and self._adds_only(event, last):
             if self.frame.follows(event, self._state.last_reply):
                 return self._recompute(event, standing=None, whole=True)
             if event.at == last.at and event.rank == Updated.rank:
                 return self._note(event)
             return self._append(event)
-        whole = len(self.timeline.pages) == 1 or self.frame.learn(
-            event, self.timeline, self._state.last_reply
-        )
+        whole = len(facts.pages) == 1 or self.frame.learn(event, facts, self._state.last_reply)
         return self._recompute(event, standing=None, whole=whole)
 
     def _precedes(self, event: AnyEvent, other: AnyEvent) -> bool:
@@ -198,40 +197,45 @@ class Ticket(Account):
     def _append(self, event: AnyEvent) -> Change:
         if self.timeline.append(event):
             self._grow()
-        out = self.timeline.pages[-1].out
+        out, sums = self.timeline.pages[-1].out, self._sums
         assert out is not None  # noqa: S101 - the last page always ends a section
+        end, since = self._end, self._since
         removed: list[Measurement] = []
-        end = self._end
-        if event.rank == SurveyAnswered.rank:
-            old = self._answers.get((event.survey, event.survey_id))  # type: ignore[union-attr]
-            if old is not None:
-                removed.append(old)
-        since = self._since
-        if out is self._sums:
-            start, moved = len(out.measurements), len(out.transitions)
-            step(event, self.frame, self._state, out)
-            added, moves = out.measurements[start:], out.transitions[moved:]
-            if event.rank == SurveyAnswered.rank:
-                added.append(out.answers[event.survey, event.survey_id])  # type: ignore[union-attr]
+        if out is sums and event.rank != SurveyAnswered.rank:  # nearly always
+            start, moved = len(sums.measurements), len(sums.transitions)
+            step(event, self.frame, self._state, sums)
+            added, moves = sums.measurements[start:], sums.transitions[moved:]
         else:
-            new = Yield()
-            step(event, self.frame, self._state, new)
-            out.measurements += new.measurements
-            out.transitions += new.transitions
-            out.answers |= new.answers
-            out.count(new)
-            self._sums.count(new)
-            self._answers |= new.answers
-            added, moves = [*new.measurements, *new.answers.values()], new.transitions
+            added, moves = self._step_apart(event, out, removed)
         self._settle()
         if self._end != end:
             removed += end
             added += self._end
-        if since.transitions or self._since.transitions:
-            removed, added = difference(removed + since.measurements, added + self._since.measurements)
-            moves += self._since.transitions
-        transitions, disproved = compared(since.transitions, moves)
+        if not since.transitions:
+            if self._since.transitions:
+                added += self._since.measurements
+                moves += self._since.transitions
+            return Change(removed, added, added, moves)
+        removed, added = difference(removed + since.measurements, added + self._since.measurements)
+        transitions, disproved = compared(since.transitions, moves + self._since.transitions)
         return Change(removed, added, added, transitions, disproved)
+
+    def _step_apart(
+        self, event: AnyEvent, out: Yield, removed: list[Measurement]
+    ) -> tuple[list[Measurement], list[Transition]]:
+        """One step whose yield is told from what is there: measurements and transitions put in; those taken out too."""
+        new = Yield()
+        step(event, self.frame, self._state, new)
+        out.measurements += new.measurements
+        out.transitions += new.transitions
+        out.count(new)
+        if out is not self._sums:
+            self._sums.count(new)
+        for key, answer in new.answers.items():
+            if key in self._answers:
+                removed.append(self._answers[key])
+            self._answers[key] = out.answers[key] = answer
+        return [*new.measurements, *new.answers.values()], new.transitions
 
     # -- an event that may change what is there
 
@@ -277,20 +281,22 @@ class Ticket(Account):
         return withdrawn(moves, last.moment) if self.summary.state == VOID and last is not None else moves
 
     def _settle(self) -> None:
-        """The resolution in force, and the summary."""
-        opening, state, sums = self.frame.opening, self._state, self._sums
-        self._conclude()
+        """What holds at the end, and the summary."""
+        state, sums = self._state, self._sums
+        self._end = conclude(self.frame, state) if state.resolved else ()
+        if self.frame.policies is not None:
+            self._since = elapse(self.frame, state, self.fired_until, self._since)
+        opening = self.frame.opening
         if opening is None:
-            self.summary = _new(Summary, (UNKNOWN, state.labels, None, 0, 0, 0, sums.orphans))
+            now, opened, reopened, replies, negative = UNKNOWN, None, 0, 0, 0
+        elif state.resolved and state.resolution is not None and state.resolution.void:
+            self.summary = Summary(VOID, state.labels)
             return
-        if state.resolved and state.resolution is not None:
-            if state.resolution.void:
-                self.summary = Summary(VOID, state.labels)
-                return
-            now = RESOLVED_NOW
         else:
-            now = AWAITING if state.last_reply is None and opening.opened_by == "customer" else IN_PROGRESS
-        self.summary = _new(
-            Summary,
-            (now, state.labels, opening.at, sums.reopened, sums.replies, sums.negative, sums.orphans),
-        )
+            opened, reopened, replies, negative = opening.at, sums.reopened, sums.replies, sums.negative
+            if state.resolved:
+                now = RESOLVED_NOW
+            else:
+                unanswered = state.last_reply is None and opening.opened_by == "customer"
+                now = AWAITING if unanswered else IN_PROGRESS
+        self.summary = _new(Summary, (now, state.labels, opened, reopened, replies, negative, sums.orphans))
