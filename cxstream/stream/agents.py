@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
@@ -38,33 +38,32 @@ class Intake:
 
     def __init__(self, settings: Settings, tally: Tally, clock: Clock, partitions: int) -> None:
         self._max_future = settings.max_future
+        self._canonical = {settings.topic_name(topic): topic for topic in settings.topics}
         self._tally = tally
         self._clock = clock
         self._partitions = partitions
         self._home: dict[bytes, int] = {}
 
-    def take(self, partition: Partition, topic: str, records: Sequence[ConsumerRecord]) -> None:
-        """Apply records of one topic-partition; those up to the mark have been applied before and are skipped."""
+    def take(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
+        """Apply records of a partition; those up to their topic's mark have been applied before and are skipped."""
         now = wall()
         self._clock.now()
         latest = now + self._max_future
-        accept, tally, ledger = self._clock.accept, self._tally, partition.ledger
-        newest, home = tally.newest, self._home
+        accept, tally, apply = self._clock.accept, self._tally, partition.ledger.apply
+        newest, home, canonical = tally.newest, self._home, self._canonical
         if len(home) > _KEYS:
             home.clear()
-        name = records[0].topic
-        mark = partition.marks.offsets.get(name, -1)
-        highest = partition.times.get(topic)
-        results: list[Result] = []
-        delays: list[int] = []
+        marks = dict(partition.marks.offsets)  # theirs move when all is applied
+        results: list[tuple[str, Result]] = []
+        delays: defaultdict[str, list[int]] = defaultdict(list)
         for record in records:
-            offset = record.offset
-            if offset <= mark:
+            name, offset, key = record.topic, record.offset, record.key
+            if offset <= marks.get(name, -1):
                 continue
-            mark = offset
-            key = record.key
+            marks[name] = offset
+            topic = canonical[name]
             try:
-                message = read(topic, record.value, key, record.headers, latest=latest)
+                _, source, ticket_id, event = read(topic, record.value, key, record.headers, latest=latest)
             except Refused as refusal:
                 self._refuse(partition, topic, record, refusal.reason, refusal.message)
                 continue
@@ -74,25 +73,23 @@ class Intake:
                     partition, topic, record, "wrong_type", f"cannot be read: {type(error).__name__}"
                 )
                 continue
-            source, event = message.source, message.event
             at = event.at
-            results.append(ledger.apply(source, message.ticket_id, event, now=accept(at), arrived=now))
-            delays.append(now - at)
+            results.append((topic, apply(source, ticket_id, event, now=accept(at), arrived=now)))
+            delays[topic].append(now - at)
             if at > newest.get(source, at - 1):
                 newest[source] = at
-            if highest is None or at > highest:
-                highest = at
             where = home.get(key)
             if where is None:
                 where = home[key] = partition_of(key, self._partitions)
             if where != record.partition:
                 tally.misplaced[topic] += 1
-        partition.marks.offsets[name] = mark
-        for result, count in Counter(results).items():
-            tally.results[topic, result] += count
-        tally.delayed(topic, delays)
-        if highest is not None:
-            partition.times[topic] = highest
+        partition.marks.offsets.update(marks)
+        tally.results.update(results)
+        times = partition.times
+        for topic, values in delays.items():
+            highest = now - min(values)
+            times[topic] = max(highest, times.get(topic, highest))
+            tally.delayed(topic, values)
 
     def _refuse(
         self, partition: Partition, topic: str, record: ConsumerRecord, reason: str, message: str
@@ -121,4 +118,4 @@ def _define(app: App, topic: str, name: str, partitions: Mapping[int, Partition]
                 log.debug("batch of a partition that is not ours", topic=name, partition=number)
                 cast("Consumer", app.consumer).drop(event.message)
                 continue
-            await partition.inbox.put(topic, event.message.value, event)
+            partition.inbox.put(topic, event.message.value, event)

@@ -10,6 +10,8 @@ points (scheduling strategy, schema, transport), with these corrections:
   behind, expire, and are missing before the first commit.
 * ``highwaters`` of the changelog are said to be 0, so Faust's own recovery has nothing to do: ours reads the
   changelog (see ``recovery``).
+* ``_getmany`` asks for nothing of topic-partitions of which enough is here: a topic of few events per day would be
+  days ahead of the others, and they would wait behind it in Faust's queues.
 * ``_add_gap`` and ``_new_offset`` are private: offsets inside a batch are no gaps. ``tests/stream/test_delivery.py``
   fails when a new faust-streaming changes what this module relies on.
 """
@@ -31,6 +33,7 @@ from mode.threads import WorkerThread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from aiokafka import AIOKafkaConsumer, ConsumerRecord
     from faust.types import TP, EventT, Message
@@ -42,6 +45,9 @@ MAX_RECORDS: Final = 500
 
 _POLL: Final = 0.1
 """Seconds that a fetch without data may occupy the consumer's thread; Faust's second would delay every commit."""
+
+_SATED: Final = 0.01
+"""Seconds until the next look when enough is here of everything: there is work at hand for longer than that."""
 
 _COMMIT: Final = 3.0
 """Seconds after which a commit is given up."""
@@ -142,8 +148,13 @@ class Consumer(driver.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
+        app: App = self.app  # type: ignore[assignment] # no other app has this consumer
+        wanted = (active_partitions or set()) - app.sated()
+        if not wanted:
+            await asyncio.sleep(_SATED)
+            return {}
         # The thread does one thing at a time: a commit or seek waits until a fetch without data has timed out.
-        return await super()._getmany(active_partitions, min(timeout, _POLL))
+        return await super()._getmany(wanted, min(timeout, _POLL))
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109
         # With all buffers full Faust sleeps for a second, however soon there is room.
@@ -237,6 +248,11 @@ class App(faust.App):
     def positions() -> dict[TP, int]:
         """Return the first offset to read of each topic-partition that has been recovered."""
         return {}
+
+    @staticmethod
+    def sated() -> AbstractSet[TP]:
+        """Return the topic-partitions of which enough has been delivered for now."""
+        return frozenset()
 
     @staticmethod
     def aside() -> Collection[int]:

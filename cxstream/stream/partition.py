@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from cxstream.stream.notices import Notices
     from cxstream.stream.writer import Writer
 
-    Apply = Callable[["Partition", str, Sequence[ConsumerRecord]], None]
-    """Applies records of a topic to a partition."""
+    Apply = Callable[["Partition", Sequence[ConsumerRecord]], None]
+    """Applies records of any topics to a partition."""
 
 log = structlog.get_logger(__name__)
 
@@ -126,21 +126,17 @@ class Partition:
             self._on_failure(self.number, error)
 
     async def _apply(self, apply: Apply, portion: Portion) -> None:
-        """Apply records; have a batch that they end acknowledged once its changes are durable."""
-        topic, records, ended = portion
+        """Apply records; have the batches that they end acknowledged once their changes are durable."""
+        records = portion.records
         try:
             async with self.turn:
-                apply(self, topic, records)
+                apply(self, records)
                 if len(records) > _FEW:
                     await asyncio.sleep(0)
         except Exception:
-            offsets = f"{records[0].offset} to {records[-1].offset}"
-            log.exception(
-                "records cannot be applied", topic=records[0].topic, partition=self.number, offsets=offsets
-            )
+            log.exception("records cannot be applied", partition=self.number, offsets=_spans(records))
             raise
-        if ended is not None:
-            self._waiting.append(ended)
+        self._waiting += portion.ended
         self.touch()
         if self.ledger.changed >= _HIGH:
             self._room.clear()
@@ -190,3 +186,11 @@ class Partition:
                 await self.flush()
         except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
             self._on_failure(self.number, error)
+
+
+def _spans(records: Sequence[ConsumerRecord]) -> dict[str, str]:
+    """First and last offset by topic, in words."""
+    offsets: dict[str, list[int]] = {}
+    for record in records:
+        offsets.setdefault(record.topic, []).append(record.offset)
+    return {name: f"{found[0]} to {found[-1]}" for name, found in offsets.items()}

@@ -13,6 +13,7 @@ from cxstream.stream import clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from collections.abc import Set as AbstractSet
 
     from cxstream.core.ledger import Ledger
     from cxstream.core.policy import PolicyHistory
@@ -115,6 +116,14 @@ class Share:
         name = self._names[topic]
         end = self._ends.get(TopicPartition(name, partition.number), 0)
         return max(0, end - partition.marks.offsets.get(name, -1) - 1)
+
+    def _sated(self) -> AbstractSet[TopicPartition]:
+        """Of which enough is at hand."""
+        return {
+            TopicPartition(self._names[topic], number)
+            for number, partition in self._owned.items()
+            for topic in partition.inbox.sated()
+        }
 
     def event_times(self) -> Mapping[tuple[str, int], int]:
         """Highest ``occurred_at`` seen by topic and partition, ms."""

@@ -217,6 +217,7 @@ class Worker(Share):
         app = build(self.settings, self.partitions, data, embedded=self._embedded, session=self._session)
         app.positions = self._positions  # type: ignore[method-assign]
         app.aside = self.set_aside  # type: ignore[method-assign]
+        app.sated = self._sated  # type: ignore[method-assign]
         self._intake = agents.Intake(self.settings, self.tally, self._clock, self.partitions)
         agents.define(app, self._names, self._owned)
         table = ticket_table(app, self.settings.changelog_topic, self.partitions)
