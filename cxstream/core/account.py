@@ -37,6 +37,11 @@ class Account:
         self._end: tuple[Measurement, ...] = ()
         self._since: Since = NOTHING_SINCE
 
+    @property
+    def since(self) -> Since:
+        """What time has done to the SLA clocks since the last event; another one whenever they change."""
+        return self._since
+
     def _grow(self) -> None:
         """A further page begins with the event that is put last."""
         pages = self.timeline.pages

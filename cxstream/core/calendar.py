@@ -232,8 +232,9 @@ class AlwaysOpen(Calendar):
 
     def elapsed(self, start: int, end: int) -> int:
         """Time between two instants, ms."""
-        return max(end - start, 0)
+        return end - start if end > start else 0
 
     def due(self, start: int, amount: int) -> int:
         """``amount`` later, but not after the last instant of all."""
-        return min(start + max(amount, 0), LAST)
+        due = start + amount if amount > 0 else start
+        return min(LAST, due)

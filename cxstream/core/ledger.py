@@ -146,7 +146,7 @@ class Ledger:
                 source, ticket_id, rules.max_skew, policies=rules.policies
             )
         before = ticket.summary
-        clocks, running, upcoming = ticket.clocks, ticket.running, ticket.upcoming
+        since = ticket.since
         change = ticket.insert(event)
         if change is None:
             return "duplicate"
@@ -155,9 +155,9 @@ class Ledger:
         at = event.at
         if self.newest is None or at > self.newest:
             self.newest = at
-        self._count(key, ticket, change, now)
-        if ticket.clocks is not clocks:
-            self._watch(key, ticket, running, upcoming)
+        self._count(ticket, change, now)
+        if ticket.since is not since:
+            self._watch(key, ticket, since.running, since.upcoming)
         after = ticket.summary
         if after != before:
             self.backlog.move(before, after)
@@ -184,7 +184,7 @@ class Ledger:
             change = ticket.fire(now)
             if change is not None:
                 self._dirty[key] = ticket
-                self._count(key, ticket, change, now)
+                self._count(ticket, change, now)
             self._watch(key, ticket, running, None)
         return limit
 
@@ -303,14 +303,14 @@ class Ledger:
         self._hot[key] = ticket
         return ticket
 
-    def _count(self, key: bytes, ticket: Ticket, change: Change, now: int) -> None:
+    def _count(self, ticket: Ticket, change: Change, now: int) -> None:
         """Put what an event or time has changed into windows and counts, and keep what is to be told."""
         if change.added or change.removed:
             self.rolling.put(change.added, change.removed)
             if change.fresh:
                 self._tally.count(change.fresh, now)
         if self._tells and (change.transitions or change.disproved):
-            source, ticket_id = record.names_of(key)
+            source, ticket_id = ticket.frame.source, ticket.ticket_id
             tags = () if ticket.clocks is None else ticket.clocks.traits.tags
             self._moves += [Move(source, ticket_id, tags, each, True) for each in change.disproved]
             self._moves += [Move(source, ticket_id, tags, each, False) for each in change.transitions]

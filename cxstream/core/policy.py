@@ -21,6 +21,8 @@ from cxstream.core.rules import HOUR
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cxstream.core.frame import Labels
+
 TARGETS: Final = (
     "first_reply",
     "next_reply",
@@ -148,20 +150,19 @@ class Policies:
         self.minimums = tuple(minimums)
         self.tagged = any("tags" in fields(policy.when) for policy in self.policies)
         """Whether tags decide what a ticket is promised."""
-        self._matched: dict[Traits, Promises] = {}
+        self._matched: dict[Traits | Labels, Promises] = {}
 
     def match(self, traits: Traits) -> Promises:
         """What a ticket is promised by the first policy that applies to it."""
-        if not self.tagged and traits.tags:
-            traits = Traits(traits.labels)
-        promises = self._matched.get(traits)
+        known = traits if self.tagged else traits.labels
+        promises = self._matched.get(known)
         if promises is None:
             if len(self._matched) >= _MOST_REMEMBERED:
                 self._matched.clear()
             _, channel, priority, _, _ = traits.labels
             applies = next((policy for policy in self.policies if policy.when.holds(traits)), None)
             promises = NO_PROMISES if applies is None else applies.promises(priority, channel)
-            self._matched[traits] = promises
+            self._matched[known] = promises
         return promises
 
     def counts(self, event: AgentReplied) -> bool:
@@ -229,14 +230,15 @@ class PolicyHistory:
         self.changes = bool(changes)
         """Whether there is more than one."""
         self._policies = [first, *(policies for _, policies in changes)]
+        targets = [
+            target
+            for policies in self._policies
+            for policy in policies.policies
+            for _, _, layer in policy.layers()
+            for target in sorted(layer.values(), key=lambda target: target.kind)
+        ]
         self.series: tuple[tuple[str, str], ...] = tuple(
-            dict.fromkeys(
-                (target.policy, target.name)
-                for policies in self._policies
-                for policy in policies.policies
-                for _, _, layer in policy.layers()
-                for target in sorted(layer.values(), key=lambda target: target.kind)
-            )
+            dict.fromkeys((target.policy, target.name) for target in targets)
         )
         """Names of policy and target of everything that is counted apart."""
         self.closes = any(
@@ -249,7 +251,10 @@ class PolicyHistory:
         """Whether tags decide what a ticket is promised."""
         self.once = not self.closes and self.kinds <= {FIRST_REPLY, FIRST_RESOLUTION}
         """Whether all clocks run once in the life of a ticket and nothing else is asked of its policy."""
+        self.pauses = any(target.pause_on for target in targets)
+        """Whether the status of a ticket matters."""
         self._codes = {names: code for code, names in enumerate(self.series)}
+        self._codes_of = {target: self._codes[target.policy, target.name] for target in targets}
 
     @property
     def current(self) -> Policies:
@@ -258,11 +263,12 @@ class PolicyHistory:
 
     def code(self, target: Target) -> int:
         """The position in :attr:`series` under which a target is counted."""
-        return self._codes[target.policy, target.name]
+        code = self._codes_of.get(target)  # by identity; a breached clock may have a target of its own
+        return self._codes[target.policy, target.name] if code is None else code
 
     def era(self, instant: int) -> int:
         """The number of the policies in force."""
-        return max(bisect_right(self._starts, instant) - 1, 0) if len(self._starts) > 1 else 0
+        return max(bisect_right(self._starts, instant) - 1, 0) if self.changes else 0
 
     def start(self, era: int) -> int | None:
         """From when on the policies of a number are in force; ``None`` if there are none yet."""

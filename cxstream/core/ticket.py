@@ -110,7 +110,7 @@ class Ticket(Account):
     @property
     def running(self) -> Running:
         """The SLA clocks that run as of :attr:`fired_until`, as they are counted."""
-        return self._since.running(self.frame.policies)
+        return self._since.running
 
     @property
     def upcoming(self) -> int | None:

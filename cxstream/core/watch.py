@@ -7,13 +7,14 @@ by which a target is evaluated are measurements themselves, with the labels in f
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from cxstream.core.clocks import Clocks
+from cxstream.core.clocks import begun
 from cxstream.core.condition import Traits
-from cxstream.core.cycle import BREACHED, CANCELLED, MET, MET_LATE, Transition
+from cxstream.core.cycle import BREACHED, CANCELLED, MET, MET_LATE, OUTCOMES, Transition
 from cxstream.core.event import (
     VOID_OUTCOMES,
     AgentReplied,
@@ -23,18 +24,21 @@ from cxstream.core.event import (
     Resolved,
     Updated,
 )
-from cxstream.core.frame import Frame
+from cxstream.core.frame import Frame, Labels
 from cxstream.core.pane import evaluation
-from cxstream.core.policy import PolicyHistory
+from cxstream.core.policy import NEXT_REPLY, TARGETS, PolicyHistory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cxstream.core.calendar import Calendar
+    from cxstream.core.clocks import Clocks
     from cxstream.core.measure import Measurement, State, Yield
 
 _PLACE: Final = {MET: 0, BREACHED: 1, MET_LATE: 2}
 """Where an outcome is counted among those of its target."""
+
+_MOST_REMEMBERED: Final = 10_000  # sets of tags
 
 Moves = list[Transition]
 
@@ -49,32 +53,53 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
         return
     for event in group:
         if event.tags is not None:
-            state.tags = tuple(sorted(set(event.tags)))
+            state.tags = sorted_tags(event.tags)
     labels, tags = state.labels, frame.tags if state.tags is None else state.tags
     found: list[Transition] = []
-    if before is None:
-        opening = frame.opening
-        if not any(event is opening for event in group):
-            return  # a life that is not known
-        era, traits = policies.era(moment), Traits(labels, tags)
-        clocks = Clocks(traits, policies.of(era).match(traits), era, policies.kinds)
+    if before is not None:
+        clocks = _followed(before, labels, tags, moment, policies, found)
+    elif group[0] is frame.opening:  # the first of its instant, by its order
+        clocks = begun(labels, tags, moment, policies)
     else:
-        clocks = before.copy()
-        if (clocks.next is not None and clocks.next < moment) or policies.changes:
-            clocks.advance(moment, policies, found)
-        traits = clocks.traits
-        if labels is not traits.labels or tags != traits.tags or policies.changes:
-            clocks.rematch(Traits(labels, tags), moment, policies, found)
-    state.clocks = clocks
+        return  # a life that is not known
     for event in _status_first(group) if len(group) > 1 else group:
         act = _ACTS[event.rank]
         if act is not None:
-            act(event, moment, frame, clocks, policies, found)
+            clocks = act(event, moment, frame, state, clocks, found)
+    if clocks is before:
+        return
+    state.clocks = clocks
     if found or not clocks.running:
         clocks.settle()
     if found:
         out.transitions += found
         out.measurements += evaluations(found, policies)
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def sorted_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Tags sorted, each once; the same object for the same ones."""
+    return tuple(sorted(set(tags)))
+
+
+def _followed(
+    clocks: Clocks, labels: Labels, tags: tuple[str, ...], moment: int, policies: PolicyHistory, out: Moves
+) -> Clocks:
+    """The clocks after time, and labels and policies, have acted up to an instant; the same if they did nothing."""
+    before, traits = clocks, clocks.traits
+    change = policies.start(clocks.era + 1) if policies.changes else None
+    if (clocks.next is not None and clocks.next < moment) or (change is not None and change < moment):
+        clocks = clocks.copy()
+        clocks.advance(moment, policies, out)
+    if labels is not traits.labels or tags != traits.tags or (change is not None and change <= moment):
+        clocks = clocks.copy() if clocks is before else clocks
+        clocks.rematch(Traits(labels, tags), moment, policies, out)
+    return clocks
+
+
+def _own(clocks: Clocks, state: State) -> Clocks:
+    """The clocks for a change: a copy, unless they are one already; most events change nothing."""
+    return clocks.copy() if clocks is state.clocks else clocks
 
 
 def _status_first(group: Sequence[AnyEvent]) -> list[AnyEvent]:
@@ -83,46 +108,50 @@ def _status_first(group: Sequence[AnyEvent]) -> list[AnyEvent]:
     return [*statuses[-1:], *(event for event in group if event not in statuses)]
 
 
-def _open(event: Opened, moment: int, frame: Frame, clocks: Clocks, _: PolicyHistory, out: Moves) -> None:
+def _open(event: Opened, moment: int, frame: Frame, state: State, clocks: Clocks, out: Moves) -> Clocks:
     customer = event.opened_by == "customer"
     if event is frame.opening:
         clocks.opened(moment, by_customer=customer, asked=frame.asked, out=out)
     elif not clocks.open:
+        clocks = _own(clocks, state)
         clocks.reopen(moment, by_customer=customer, out=out)
+    return clocks
 
 
-def _update(event: Updated, moment: int, _: Frame, clocks: Clocks, __: PolicyHistory, out: Moves) -> None:
-    if event.status is not None:
+def _update(event: Updated, moment: int, frame: Frame, state: State, clocks: Clocks, out: Moves) -> Clocks:
+    if event.status is not None and frame.policies.pauses:  # type: ignore[union-attr]
+        clocks = _own(clocks, state)
         clocks.update(event.status, moment, out)
+    return clocks
 
 
-def _write(
-    event: CustomerReplied,  # noqa: ARG001
-    moment: int,
-    _: Frame,
-    clocks: Clocks,
-    __: PolicyHistory,
-    out: Moves,
-) -> None:
-    clocks.customer(moment, out)
+def _write(_: CustomerReplied, moment: int, __: Frame, state: State, clocks: Clocks, out: Moves) -> Clocks:
+    if not clocks.unanswered and NEXT_REPLY in clocks.kinds:
+        clocks = _own(clocks, state)
+        clocks.customer(moment, out)
+    return clocks
 
 
 def _reply(
-    event: AgentReplied, moment: int, _: Frame, clocks: Clocks, policies: PolicyHistory, out: Moves
-) -> None:
-    if policies.of(clocks.era).counts(event):
+    event: AgentReplied, moment: int, frame: Frame, state: State, clocks: Clocks, out: Moves
+) -> Clocks:
+    if frame.policies.of(clocks.era).counts(event):  # type: ignore[union-attr]
+        clocks = _own(clocks, state)
         clocks.reply(moment, event.waiting_since, out)
+    return clocks
 
 
-def _resolve(event: Resolved, moment: int, _: Frame, clocks: Clocks, __: PolicyHistory, out: Moves) -> None:
+def _resolve(event: Resolved, moment: int, _: Frame, state: State, clocks: Clocks, out: Moves) -> Clocks:
     if clocks.open or not event.automatic:  # else a confirmation
+        clocks = _own(clocks, state)
         clocks.resolve(moment, void=event.outcome in VOID_OUTCOMES, out=out)
+    return clocks
 
 
-_ACTS: Final[tuple[Callable[[Any, int, Frame, Clocks, PolicyHistory, Moves], None] | None, ...]] = (
+_ACTS: Final[tuple[Callable[[Any, int, Frame, State, Clocks, Moves], Clocks] | None, ...]] = (
     _open, _update, _write, _reply, _resolve, None
 )  # fmt: skip
-"""By rank, what an event does to the clocks."""
+"""By rank, what an event does to the clocks; what is not changed is given back as it is."""
 
 
 def evaluations(transitions: Iterable[Transition], policies: PolicyHistory) -> list[Measurement]:
@@ -133,10 +162,10 @@ def evaluations(transitions: Iterable[Transition], policies: PolicyHistory) -> l
             each.at,
             each.labels,
             0,
-            f"{each.target.name}/{each.cycle}",
+            f"{TARGETS[each.target.kind]}/{each.cycle}",
         )
         for each in transitions
-        if each.counts or (each.kind == MET_LATE and not each.stillborn)
+        if each.kind in OUTCOMES and (each.counts or (each.kind == MET_LATE and not each.stillborn))
     ]
 
 
@@ -159,17 +188,12 @@ class Since(msgspec.Struct, frozen=True, gc=False):
     upcoming: int | None = None
     """The next instant at which time will act."""
 
-    def running(self, policies: PolicyHistory | None) -> Running:
-        """The clocks that run."""
-        if self.clocks is None or policies is None or not self.clocks.running:
-            return ()
-        team = self.clocks.traits.labels[0]
-        return tuple(
-            (policies.code(cycle.target), cycle.state, team) for cycle in self.clocks.running.values()
-        )
+    running: Running = ()
+    """The clocks that run, as they are counted."""
 
 
-NOTHING_SINCE: Final = Since()
+_NONE: Final[list[Any]] = []
+NOTHING_SINCE: Final = Since(None, _NONE, _NONE)
 
 
 def elapse(frame: Frame, state: State, until: int, known: Since = NOTHING_SINCE) -> Since:
@@ -184,11 +208,20 @@ def elapse(frame: Frame, state: State, until: int, known: Since = NOTHING_SINCE)
         return known
     upcoming = clocks.upcoming(policies)
     if upcoming is None or upcoming >= until:
-        return Since(clocks, upcoming=upcoming)
+        return Since(clocks, _NONE, _NONE, upcoming, _running(clocks, policies))
     clocks = clocks.copy()
     found: list[Transition] = []
     clocks.advance(until, policies, found)
-    return Since(clocks, found, evaluations(found, policies), clocks.upcoming(policies))
+    return Since(
+        clocks, found, evaluations(found, policies), clocks.upcoming(policies), _running(clocks, policies)
+    )
+
+
+def _running(clocks: Clocks, policies: PolicyHistory) -> Running:
+    if not clocks.running:
+        return ()
+    team = clocks.traits.labels[0]
+    return tuple([(policies.code(cycle.target), cycle.state, team) for cycle in clocks.running.values()])
 
 
 def withdrawn(transitions: Iterable[Transition], moment: int) -> list[Transition]:
