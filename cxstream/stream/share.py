@@ -99,6 +99,10 @@ class Share:
                     found[self._canonical[name]][number] = offset
         return found
 
+    def _applied(self) -> int:
+        """Moves while events are applied."""
+        return sum(sum(partition.marks.offsets.values()) for partition in self._owned.values())
+
     def deadlines(self) -> Mapping[int, int | None]:
         """By partition the instant before which every SLA deadline has passed, ms; ``None`` while some have yet to."""
         return {number: partition.passed for number, partition in self._owned.items()}

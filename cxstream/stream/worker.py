@@ -30,6 +30,7 @@ from cxstream.stream.letters import DeadLetters
 from cxstream.stream.policies import remembered
 from cxstream.stream.recovery import Recovery
 from cxstream.stream.share import Share
+from cxstream.stream.sweep import Sweep
 from cxstream.stream.table import ticket_table
 from cxstream.stream.writer import TOO_LARGE, FencedError
 
@@ -80,6 +81,7 @@ class Worker(Share):
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving: list[asyncio.Task[None]] = []
         self._beat = time.monotonic()
+        self._sweep = Sweep()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     async def __aenter__(self) -> Self:
@@ -95,6 +97,7 @@ class Worker(Share):
         """Begin; returns at once."""
         self._failed = asyncio.get_running_loop().create_future()
         self._scratch = tempfile.TemporaryDirectory(prefix="cxstream-")
+        self._sweep.begin()
         self._tasks = [
             asyncio.create_task(self._launch(Path(self._scratch.name)), name="launch"),
             asyncio.create_task(self._ticking(), name="tick"),
@@ -156,6 +159,7 @@ class Worker(Share):
             self._scratch = None
         if self._failed is not None and not self._failed.done():
             self._failed.cancel()
+        self._sweep.end()
         self._state = "stopped"
 
     async def _stop_app(self, app: App, patience: float) -> None:
@@ -215,9 +219,7 @@ class Worker(Share):
 
     async def _start_app(self, data: Path) -> None:
         app = build(self.settings, self.partitions, data, embedded=self._embedded, session=self._session)
-        app.positions = self._positions  # type: ignore[method-assign]
-        app.aside = self.set_aside  # type: ignore[method-assign]
-        app.sated = self._sated  # type: ignore[method-assign]
+        app.positions, app.aside, app.sated = self._positions, self.set_aside, self._sated  # type: ignore[method-assign]
         self._intake = agents.Intake(self.settings, self.tally, self._clock, self.partitions)
         agents.define(app, self._names, self._owned)
         table = ticket_table(app, self.settings.changelog_topic, self.partitions)
@@ -307,8 +309,7 @@ class Worker(Share):
             while True:
                 await asyncio.sleep(_TICK)
                 self._beat = time.monotonic()
-                app = self._app
-                if app is None:
+                if (app := self._app) is None:
                     continue
                 _raise_crash(app)
                 if app.rebalancing:
@@ -318,6 +319,7 @@ class Worker(Share):
                     if partition.ledger.forget(clock.wall()):
                         partition.touch()
                     await asyncio.sleep(0)
+                self._sweep.look(self._applied())
         except Exception as error:  # noqa: BLE001
             self._fail(error)
 

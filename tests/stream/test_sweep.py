@@ -1,0 +1,60 @@
+import gc
+import weakref
+from types import SimpleNamespace
+
+import pytest
+
+from cxstream.stream import sweep
+from cxstream.stream.sweep import Sweep
+
+
+class Knot:
+    def __init__(self):
+        self.me = self
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(sweep, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+@pytest.fixture
+def begun(clock):
+    before, swept = gc.get_threshold(), Sweep()
+    swept.begin()
+    yield swept
+    swept.end()
+    assert gc.get_threshold() == before
+
+
+def test_what_dies_young_is_collected_on_the_way(begun):
+    gone = weakref.ref(Knot())
+    kept = [[] for _ in range(2 * sweep._YOUNG)]
+    assert gone() is None
+    assert kept
+
+
+def test_the_old_are_looked_at_in_a_quiet_moment(begun, clock):
+    knot = Knot()
+    gone = weakref.ref(knot)
+    gc.collect(0)
+    del knot
+    gc.collect(0)
+    assert gone() is not None
+    clock[0] = sweep._USUAL
+    assert not begun.look(1)  # something has just been applied
+    clock[0] += sweep._QUIET
+    assert begun.look(1)
+    assert gone() is None
+    clock[0] += sweep._QUIET
+    assert not begun.look(1)
+
+
+def test_without_a_quiet_moment_it_is_done_at_last(begun, clock):
+    for second in range(int(sweep._LATEST)):
+        clock[0] = float(second)
+        assert not begun.look(second)
+    clock[0] = sweep._LATEST
+    assert begun.look(0)
