@@ -76,6 +76,29 @@ def test_windows_equal_the_naive_sum_at_every_instant(rules: Rules, seed: int) -
     assert {slot: amount for slot, amount in rolling.whole.items() if amount} == whole
 
 
+@pytest.mark.parametrize("rules", [RULES, APART, WIDE], ids=["nested", "apart", "wide"])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_bars_equal_the_naive_sum_from_whichever_panes_they_come(rules: Rules, seed: int) -> None:
+    rng = random.Random(seed)
+    rolling, now, held = Rolling(rules, START), START, list[Measurement]()
+    for _ in range(20):
+        now += rng.choice((0, 0, 60_000, HOUR))
+        rolling.advance(now)
+        for _ in range(3):
+            moment = now - rng.randrange(2 * DAY)
+            labels = (rng.choice("ab"), "x", "none", "default", "none")
+            held.append((FIRST_RESPONSE, moment, labels, rng.randrange(10**7), str(moment)))
+            rolling.put(held[-1:])
+        if rng.randrange(4) == 0:
+            rolling.put((), [held.pop(rng.randrange(len(held)))])
+    start, end = (now - rng.randrange(2 * DAY) for _ in range(2))
+    expected = Cell()
+    for what, moment, _, value, _ in held:
+        if -(-start // rolling.step) <= moment // rolling.step < -(-end // rolling.step):
+            expected.put(what, value)
+    assert rolling.between(start, end) == expected
+
+
 def test_the_clock_may_be_set_back() -> None:
     rolling = Rolling(RULES, START)
     measurement = (OPENED, START, ("a", "x", "none", "default", "none"), 0, "1")
