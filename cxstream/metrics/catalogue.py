@@ -69,6 +69,14 @@ class Metric:
         return tuple(names)
 
     @property
+    def names(self) -> frozenset[str]:
+        """Every name by which it may be asked for: its own, and those of its families and samples."""
+        suffixes = ("bucket", "sum", "count") if self.kind == "histogram" else ()
+        return frozenset((self.name, *(f"{self.name}_{suffix}" for suffix in suffixes))) | {
+            family.name for family in self.families
+        }
+
+    @property
     def families(self) -> tuple[Family, ...]:
         """What is exposed."""
         if self.kind == "window histogram":
@@ -281,6 +289,9 @@ asks. Units are base units, bounds (`le`) are floats, samples carry no timestamp
 
 A *window histogram* `X` is three families: `X_bucket` (type unknown, untyped in the text format), `X_gsum`
 and `X_gcount` (gauges). `histogram_quantile()` takes `X_bucket` without `rate()`.
+
+`/metrics?name[]=NAME&name[]=…`, as with the Prometheus client libraries, answers with the metrics of these names only,
+and the others cost nothing; a name of one of a histogram's samples asks for all of it, an unknown one for nothing.
 
 The process metrics of prometheus_client (`process_cpu_seconds_total`, `process_resident_memory_bytes` …)
 follow after these.

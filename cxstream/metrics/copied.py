@@ -27,6 +27,8 @@ K = TypeVar("K")
 
 TURN: Final = 0.004  # seconds of copying after which others get a turn
 
+_NO_CELL: Final = Cell()
+
 Spread = tuple[tuple[int, ...], tuple[int, ...], int]
 """A histogram: upper bounds, counts per bucket (one more than bounds, not cumulative), sum."""
 
@@ -67,15 +69,15 @@ class Copied:
     fingerprint: str
 
 
-async def copy(observed: Observed) -> Copied:
-    """Copy the numbers as of now."""
+async def copy(observed: Observed, *, windows: bool = True) -> Copied:
+    """Copy the numbers as of now; without ``windows`` only which label sets these have."""
     now, started = observed.now(), perf_counter()
     taken: dict[int, tuple[Ledger, Live]] = {}
     for partition, ledger in dict(observed.ledgers()).items():
         if perf_counter() - started > TURN:
             await asyncio.sleep(0)
             started = perf_counter()
-        taken[partition] = (ledger, _live(ledger, now))
+        taken[partition] = (ledger, _live(ledger, now, windows=windows))
     if perf_counter() - started > TURN:
         await asyncio.sleep(0)
     owned = observed.ledgers()
@@ -103,12 +105,14 @@ async def copy(observed: Observed) -> Copied:
     )
 
 
-def _live(ledger: Ledger, now: int) -> Live:
+def _live(ledger: Ledger, now: int, *, windows: bool) -> Live:
     if now > ledger.rolling.now:  # the worker's own timer may have been here since
         ledger.advance(now)
     return Live(
         windows={
             window: {labels: Cell(cell) for labels, cell in cells.items()}
+            if windows
+            else dict.fromkeys(cells, _NO_CELL)
             for window, cells in ledger.rolling.totals().items()
         },
         backlog=ledger.backlog.rows(now),

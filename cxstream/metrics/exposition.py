@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import generate_latest as encode_text
 from prometheus_client.openmetrics.exposition import generate_latest as encode_openmetrics
+from prometheus_client.registry import Collector
 
 from cxstream.metrics.catalogue import Family
 from cxstream.metrics.labels import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from prometheus_client import Metric as MetricFamily
 
     from cxstream.core.rules import Rules
     from cxstream.metrics.catalogue import Metric
@@ -46,11 +49,17 @@ class Form(NamedTuple):
 
     openmetrics: bool
     gzip: bool
+    names: frozenset[str] | None = None
+    """Of the metrics wanted; ``None`` = all."""
 
     @property
     def content_type(self) -> str:
         """The value of ``Content-Type``."""
         return OPENMETRICS if self.openmetrics else TEXT
+
+    def shows(self, names: frozenset[str]) -> bool:
+        """Whether a metric of these names is wanted."""
+        return self.names is None or not self.names.isdisjoint(names)
 
 
 def negotiate(accept: str, accept_encoding: str) -> Form:
@@ -174,10 +183,27 @@ class Process:
         self._registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self._registry)
 
-    def text(self, *, openmetrics: bool) -> str:
+    def text(self, form: Form) -> str:
         """HELP, TYPE and samples; reads ``/proc``."""
-        encode: Callable[[CollectorRegistry], bytes] = encode_openmetrics if openmetrics else encode_text
-        return encode(self._registry).decode().removesuffix(END)
+        if form.names is not None and not any(name.startswith("process_") for name in form.names):
+            return ""
+        wanted = CollectorRegistry(auto_describe=False)
+        wanted.register(_Wanted(self._registry, form))
+        encode: Callable[[CollectorRegistry], bytes] = encode_openmetrics if form.openmetrics else encode_text
+        return encode(wanted).decode().removesuffix(END)
+
+
+class _Wanted(Collector):
+    """As much of a registry as a form shows."""
+
+    def __init__(self, registry: CollectorRegistry, form: Form) -> None:
+        self._registry = registry
+        self._form = form
+
+    def collect(self) -> Iterable[MetricFamily]:
+        for family in self._registry.collect():
+            if self._form.shows(frozenset((family.name, *(sample.name for sample in family.samples)))):
+                yield family
 
 
 def body(blocks: Iterable[Block], process: Process, form: Form) -> bytes:
@@ -185,7 +211,7 @@ def body(blocks: Iterable[Block], process: Process, form: Form) -> bytes:
     parts = []
     for family, lines in blocks:
         parts += [_head(family, openmetrics=form.openmetrics), lines]
-    parts.append(process.text(openmetrics=form.openmetrics))
+    parts.append(process.text(form))
     if form.openmetrics:
         parts.append(END)
     plain = "".join(parts).encode()

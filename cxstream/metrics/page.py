@@ -59,8 +59,10 @@ class Page:
         await self._peers.close()
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """``/metrics``."""
+        """``/metrics``; with ``?name[]=NAME`` only the metrics of these names."""
         form = negotiate(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
+        if "name[]" in request.query:
+            form = form._replace(names=frozenset(request.query.getall("name[]")))
         body = await self._scrapes.body(form)
         headers = {
             "Content-Type": form.content_type,

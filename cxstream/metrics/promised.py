@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from cxstream.core.policy import Objective, Policies, Target
     from cxstream.metrics.labels import LabelSet
-    from cxstream.metrics.samples import Row, View
+    from cxstream.metrics.samples import Row
+    from cxstream.metrics.view import View
 
 ANY: Final = "any"
 """The priority of a target that holds for all of them."""

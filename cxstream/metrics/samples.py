@@ -1,6 +1,6 @@
 """From a copy of the numbers to samples, metric by metric. Runs in a thread.
 
-    for metric, rows in Sampler(rules, options).sample(copied): ...
+    for metric, rows in Sampler(rules, options).sample(copied, CATALOGUE): ...
 
 A row of a counter, gauge or info is ``(label values, value)``; one of a histogram is
 ``(label values, upper bounds as text, counts per bucket, sum)``. The counts are not cumulative; there is one
@@ -17,14 +17,12 @@ from cxstream.core.pane import AGE_BOUNDS, BOUNDS, CATEGORIES, FLOWS, POINT, SCO
 from cxstream.core.refusal import REASONS
 from cxstream.core.tally import DELAY_BOUNDS, RESULTS
 from cxstream.metrics import counted, promised
-from cxstream.metrics.catalogue import CATALOGUE, OLDEST, OLDEST_LABELS, Metric, le
-from cxstream.metrics.copied import backlog_sets
-from cxstream.metrics.labels import Bounds, collect
+from cxstream.metrics.catalogue import OLDEST, OLDEST_LABELS, Metric, le
+from cxstream.metrics.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from cxstream.core.pane import Cell
     from cxstream.core.rules import Rules
     from cxstream.metrics.copied import Copied
     from cxstream.metrics.labels import LabelSet
@@ -40,83 +38,6 @@ _AGE_LES: Final = tuple(le(bound / SECOND) for bound in AGE_BOUNDS)
 _DELAY_LES: Final = tuple(le(bound / SECOND) for bound in DELAY_BOUNDS)
 _SCORE_LES: Final = {survey: tuple(le(bound) for bound in SCORE_BOUNDS[survey]) for survey in SURVEYS}
 _TABLE: Final = ("tickets",)
-
-
-class View:
-    """A copy, added up over partitions and by the label sets that are shown."""
-
-    def __init__(
-        self, copied: Copied, rules: Rules, options: Options, shown: counted.Counted, judged: counted.Counted
-    ) -> None:
-        self.copied = copied
-        self.rules = rules
-        self.bounds = self._bounds(copied, rules, options)
-        self.cells = self._cells()
-        self.backlog = self._backlog()
-        known = [*backlog_sets(copied.live), *counted.configured(rules.labels, options.teams)]
-        self.counted = sorted(shown.show(counted.gather(copied), known, self._by_labels).items())
-        policies = rules.policies
-        self.series = () if policies is None else policies.series
-        """Names of policy and target of all SLA targets."""
-        self.promised = None if policies is None else policies.current
-        evaluations = counted.gather_evaluations(copied, len(self.series))
-        self.evaluated = (
-            sorted(judged.show(evaluations, known, self._by_labels).items()) if self.series else []
-        )
-
-    def _by_labels(self, labels: LabelSet) -> LabelSet:
-        return self.bounds.label_set(self.rules.labels, labels)
-
-    @staticmethod
-    def _bounds(copied: Copied, rules: Rules, options: Options) -> Bounds:
-        live: dict[str, set[str]] = {"source": set(copied.newest)}
-        tallied: dict[str, set[str]] = {}
-        for partition in copied.live:
-            collect(rules.labels, partition.backlog, live)
-            for cells in partition.windows.values():
-                collect(rules.window_labels, cells, live)
-        for partition in copied.live:
-            live.setdefault("team", set()).update(team for _, _, team in partition.clocks)
-        for keys in (copied.flows, copied.measures, copied.answers, copied.evaluations):
-            collect(rules.labels, (key[-1] for key in keys), tallied)
-        return Bounds(options, live, tallied)
-
-    def _cells(self) -> list[tuple[LabelSet, Cell]]:
-        """The windows: one cell per window and shown label set."""
-        totals: dict[LabelSet, Cell] = {}
-        names = self.rules.window_labels
-        for partition in self.copied.live:
-            for window, cells in partition.windows.items():
-                for labels, cell in cells.items():
-                    key = (window, *self.bounds.label_set(names, labels))
-                    total = totals.get(key)
-                    if total is None:
-                        totals[key] = cell  # a copy already, ours to change
-                    else:
-                        total.merge(cell)
-        return sorted(totals.items())
-
-    def _backlog(self) -> list[tuple[LabelSet, tuple[int, int, int, list[int], int]]]:
-        """Awaiting, in progress, oldest opening, ages per bucket and their sum by shown label set; ms."""
-        totals: dict[LabelSet, tuple[int, int, int, list[int], int]] = {}
-        for partition in self.copied.live:
-            for labels, row in partition.backlog.items():
-                if row.oldest is None:
-                    continue
-                key = self._by_labels(labels)
-                before = totals.get(key)
-                if before is None:
-                    totals[key] = (row.awaiting, row.in_progress, row.oldest, list(row.ages), row.age_sum)
-                else:
-                    awaiting, progress, oldest, ages, total = before
-                    totals[key] = (
-                        awaiting + row.awaiting,
-                        progress + row.in_progress,
-                        min(oldest, row.oldest),
-                        [a + b for a, b in zip(ages, row.ages, strict=True)],
-                        total + row.age_sum,
-                    )
-        return sorted(totals.items())
 
 
 def _window_duration(measure: str) -> Callable[[View], Iterator[Row]]:
@@ -335,8 +256,8 @@ class Sampler:
         series = () if rules.policies is None else rules.policies.series
         self._judged = counted.Counted(len(series) * len(counted.OUTCOMES))
 
-    def sample(self, copied: Copied) -> Iterator[tuple[Metric, Iterable[Row]]]:
-        """The rows of every metric of the catalogue, in its order."""
+    def sample(self, copied: Copied, wanted: Sequence[Metric]) -> Iterator[tuple[Metric, Iterable[Row]]]:
+        """The rows of metrics of the catalogue."""
         view = View(copied, self._rules, self._options, self._counted, self._judged)
-        for metric in CATALOGUE:
+        for metric in wanted:
             yield metric, SOURCES[metric.name](view)

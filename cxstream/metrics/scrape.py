@@ -10,10 +10,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from cxstream.metrics import exposition
+from cxstream.metrics.catalogue import CATALOGUE, W
 from cxstream.metrics.copied import copy
 from cxstream.metrics.samples import Sampler
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cxstream.metrics.catalogue import Metric
     from cxstream.metrics.copied import Copied
     from cxstream.metrics.exposition import Form
     from cxstream.metrics.observed import Observed, Options
@@ -51,13 +55,17 @@ class Scrapes:
             ):  # the worker has learnt of earlier policies, before any number
                 self._rules = self._observed.rules
                 self._sampler = Sampler(self._rules, self._options)
-            copied = await copy(self._observed)
-            return await asyncio.to_thread(self._encode, copied, forms)
+            wanted = [metric for metric in CATALOGUE if any(form.shows(metric.names) for form in forms)]
+            copied = await copy(self._observed, windows=any(W in metric.labels for metric in wanted))
+            return await asyncio.to_thread(self._encode, copied, forms, wanted)
 
-    def _encode(self, copied: Copied, forms: set[Form]) -> Bodies:
-        blocks = [
-            block
-            for metric, rows in self._sampler.sample(copied)
-            for block in self._encoder.encode(metric, rows)
+    def _encode(self, copied: Copied, forms: set[Form], wanted: Sequence[Metric]) -> Bodies:
+        found = [
+            (metric.names, self._encoder.encode(metric, rows))
+            for metric, rows in self._sampler.sample(copied, wanted)
         ]
-        return {form: exposition.body(blocks, self._process, form) for form in forms}
+        bodies = {}
+        for form in forms:
+            blocks = [block for names, blocks in found if form.shows(names) for block in blocks]
+            bodies[form] = exposition.body(blocks, self._process, form)
+        return bodies

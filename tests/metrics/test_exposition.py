@@ -346,7 +346,7 @@ def test_compression_is_negotiated(encoding, zipped):
 
 def test_gzip_is_the_same_body():
     process = Process()
-    process.text = lambda **_: ""
+    process.text = lambda _: ""
     blocks = Encoder(Rules()).encode(METRICS["cxstream_orphan_events"], [((), 7)])
     plain = body(blocks, process, OPENMETRICS)
     assert gzip.decompress(body(blocks, process, Form(openmetrics=True, gzip=True))) == plain

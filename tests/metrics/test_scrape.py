@@ -19,9 +19,9 @@ TEXT, ZIPPED, OPENMETRICS = Form(False, False), Form(False, True), Form(True, Fa
 def count_encodings(scrapes):
     encodings, encode = [], scrapes._encode
 
-    def counting(copied, forms):
+    def counting(copied, forms, wanted):
         encodings.append(set(forms))
-        return encode(copied, forms)
+        return encode(copied, forms, wanted)
 
     scrapes._encode = counting
     return encodings
@@ -40,12 +40,12 @@ async def test_who_asks_while_one_is_encoded_gets_the_next(worker, options):
     loop, started, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
     encode, encodings = scrapes._encode, 0
 
-    def held(copied, forms):
+    def held(copied, forms, wanted):
         nonlocal encodings
         encodings += 1
         loop.call_soon_threadsafe(started.set)
         assert go_on.wait(10)
-        return encode(copied, forms)
+        return encode(copied, forms, wanted)
 
     scrapes._encode = held
     first = asyncio.create_task(scrapes.body(TEXT))
@@ -111,3 +111,61 @@ async def test_copying_leaves_the_ledgers_alone(worker):
     window = 'cxstream_tickets_window{window="7d",team="other",channel="email",flow="opened"} 1\n'
     assert window in again.decode()
     assert window not in first.decode()
+
+
+def families(body):
+    return [line.split()[2] for line in body.decode().splitlines() if line.startswith("# TYPE")]
+
+
+def asked(*names, form=TEXT):
+    return form._replace(names=frozenset(names))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("cxstream_tickets_total", ["cxstream_tickets_total"]),
+        ("cxstream_response_seconds_count", ["cxstream_response_seconds"]),
+        *[
+            (name, [f"cxstream_response_window_seconds_{each}" for each in ("bucket", "gsum", "gcount")])
+            for name in ("cxstream_response_window_seconds", "cxstream_response_window_seconds_gsum")
+        ],
+        ("process_open_fds", ["process_open_fds"]),
+        ("process_cpu_seconds_total", ["process_cpu_seconds_total"]),
+    ],
+)
+async def test_what_is_asked_for_by_name_is_as_on_the_whole_page(worker, options, name, shown):
+    worker.lives(1)
+    scrapes = Scrapes(worker, options)
+    part = await scrapes.body(asked(name))
+    assert families(part) == shown
+    if not name.startswith("process_"):
+        assert part in await scrapes.body(TEXT)
+
+
+async def test_names_that_nothing_has_give_nothing(worker, options):
+    scrapes = Scrapes(worker, options)
+    assert await scrapes.body(asked("process_of_law", "cxstream")) == b""
+    assert await scrapes.body(asked("other", form=OPENMETRICS)) == b"# EOF\n"
+
+
+async def test_what_is_not_asked_for_is_neither_copied_nor_encoded(worker, options, monkeypatch):
+    worker.lives(1)
+    scrapes, encoded = Scrapes(worker, options), []
+    encode = scrapes._encoder.encode
+    monkeypatch.setattr(
+        scrapes._encoder, "encode", lambda metric, rows: encoded.append(metric.name) or encode(metric, rows)
+    )
+    monkeypatch.setattr("cxstream.metrics.copied.Cell", None)
+    await scrapes.body(asked("cxstream_tickets_total", "cxstream_events_total"))
+    assert encoded == ["cxstream_tickets_total", "cxstream_events_total"]
+
+
+async def test_all_and_some_at_the_same_time(worker, options):
+    scrapes = Scrapes(worker, options)
+    encodings = count_encodings(scrapes)
+    some = asked("cxstream_build_info")
+    whole, part = await asyncio.gather(scrapes.body(TEXT), scrapes.body(some))
+    assert encodings == [{TEXT, some}]
+    assert families(part) == ["cxstream_build_info"]
+    assert part in whole

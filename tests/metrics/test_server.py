@@ -97,6 +97,23 @@ async def test_metrics_as_asked(client):
     assert gzip.decompress(zipped.content_read).endswith(b"# EOF\n")
 
 
+async def test_metrics_by_name(client):
+    plain = {"Accept-Encoding": "identity"}
+    names = [
+        ("name[]", "cxstream_build_info"),
+        ("name[]", "cxstream_set"),
+        ("other", "cxstream_events_total"),
+    ]
+    response = await client.get("/metrics", params=names, headers=plain)
+    text = await response.text()
+    assert response.status == 200
+    assert [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")] == [
+        "cxstream_build_info"
+    ]
+    nothing = await client.get("/metrics?name%5B%5D=unknown", headers=plain)
+    assert (nothing.status, await nothing.text()) == (200, "")
+
+
 async def test_bodies_and_long_headers_are_refused(client):
     assert (await client.get("/metrics", data=b"x")).status == 413
     assert (await client.get("/metrics", headers={"X-Long": "x" * 5_000})).status == 400
