@@ -4,7 +4,8 @@ The traffic holds *probes*: a `ticket-opened` of a team that nothing else has, e
 them have been counted, so it tells how old the newest probe in it is: that is the delay, at an instant chosen by the
 scraper and not by the worker. In *shown* it ends with the scrape (what a user of the numbers sees, the scrape's own
 time included), in *asked* it ends when the scrape begins (what the worker takes). Both are up to one step of the
-probes too long.
+probes too long. A scrape of the whole page takes longer than that itself, so it is done *by name* as well: only the
+metric that counts the probes.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ PRESSED: Final = 10.0
 """Seconds of scrapes back to back."""
 WARM: Final = 5.0
 """Seconds of traffic before."""
+METRIC: Final = "cxstream_tickets_total"
+"""Counts the probes."""
 GOAL: Final = {"p50": 20.0, "p99": 100.0}
 """ms."""
 LATE: Final = 2.0
@@ -73,16 +76,17 @@ def _at(address: str, rate: int, seconds: tuple[float, float], name: str, warm: 
     with TemporaryDirectory() as place, RunningWorker(settings) as worker:
         worker.wait_until_ready()
         log = Path(place) / "probes"
-        progress(f"{rate:,} events/s for {warm + sum(seconds):.0f} s")
+        progress(f"{rate:,} events/s for {warm + 2 * seconds[0] + seconds[1]:.0f} s")
         with traffic(settings, rate, log) as told:
             time.sleep(warm)
             runs = {}
-            for kind, length, pause in (
-                ("realistic", seconds[0], 1 / HERTZ),
-                ("back_to_back", seconds[1], 0.0),
+            for kind, query, length, pause in (
+                ("by_name", f"?name[]={METRIC}", seconds[0], 1 / HERTZ),
+                ("realistic", "", seconds[0], 1 / HERTZ),
+                ("back_to_back", "", seconds[1], 0.0),
             ):
                 cpu, started = worker.cpu(), time.perf_counter()
-                found = asyncio.run(scrapes(f"{worker.url}/metrics", length, pause))
+                found = asyncio.run(scrapes(f"{worker.url}/metrics{query}", length, pause))
                 cores = (worker.cpu() - cpu) / (time.perf_counter() - started)
                 runs[kind] = (found, cores, int(worker.total("cxstream_consumer_lag_events")))
             samples = sum(not line.startswith(b"#") for line in worker.get("/metrics")[1].splitlines())
@@ -163,7 +167,8 @@ async def scrapes(url: str, seconds: float, pause: float) -> list[Scrape]:
 def opened(body: bytes) -> int:
     """Tickets opened by probes, of a scrape."""
     total, at, team = 0.0, 0, f'team="{TEAM}"'.encode()
-    while (at := body.find(b"\ncxstream_tickets_total{", at)) >= 0:
+    sample = f"\n{METRIC}{{".encode()
+    while (at := body.find(sample, at)) >= 0:
         at += 1
         line = body[at : body.find(b"\n", at)]
         if team in line and b'flow="opened"' in line:
@@ -171,9 +176,9 @@ def opened(body: bytes) -> int:
     return int(total)
 
 
-def reached(run: dict[str, Any], kind: str = "shown") -> bool:
-    """Whether a rate's delay beside realistic scrapes is within the goal."""
-    return all(run["realistic"][f"{kind}_ms"][share] <= most for share, most in GOAL.items())
+def reached(run: dict[str, Any], scraped: str = "realistic") -> bool:
+    """Whether a rate's delay, as scrapes of a kind show it, is within the goal."""
+    return all(run[scraped]["shown_ms"][share] <= most for share, most in GOAL.items())
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -183,7 +188,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         out.append(
             f"beside {run['load']['events_per_second']:,.0f} events/s, {run['samples']:,} samples a scrape"
         )
-        for kind in ("realistic", "back_to_back"):
+        for kind in ("by_name", "realistic", "back_to_back"):
             part = run[kind]
             out.append(
                 f"  {part['scrapes']} scrapes {kind.replace('_', ' ')}, {part['worker_cores']} cores of the worker,"
@@ -194,5 +199,9 @@ def lines(found: dict[str, Any]) -> list[str]:
                 out.append(
                     f"    {name:20}" + "".join(f"{row[each]:9.2f}" for each in ("p50", "p90", "p99", "max"))
                 )
-        out.append(f"  goal p50 ≤ 20, p99 ≤ 100, shown: {'reached' if reached(run) else 'missed'}")
+        told = [
+            f"{kind.replace('_', ' ')} {'reached' if reached(run, kind) else 'missed'}"
+            for kind in ("by_name", "realistic")
+        ]
+        out.append(f"  goal p50 ≤ 20, p99 ≤ 100, shown: {', '.join(told)}")
     return out
