@@ -35,7 +35,7 @@ from cxstream.core.pane import (
 from cxstream.core.policy import FIRST_REPLY
 from cxstream.core.policy import RESOLUTION as RESOLUTION_TARGET
 from cxstream.core.survey import classify
-from cxstream.core.watch import attend, business
+from cxstream.core.watch import attend, business, sorted_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,14 +126,14 @@ class State:
         )
 
     def agrees(self, event: AnyEvent) -> bool:
-        """Whether every label that the event carries is in force already; tags never are, where they matter."""
+        """Whether every label that the event carries is in force already, and its tags where they matter."""
         team, channel, priority, _, kind = self.labels
         return (
             (event.team is None or event.team == team)
             and (event.channel is None or event.channel == channel)
             and (event.priority is None or event.priority == priority)
             and (event.kind is None or event.kind == kind)
-            and (event.tags is None or self.clocks is None)
+            and (event.tags is None or self.clocks is None or sorted_tags(event.tags) == self.tags)
         )
 
     def learn(self, event: AnyEvent) -> None:
