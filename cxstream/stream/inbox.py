@@ -33,8 +33,9 @@ _MUCH: Final = 100
 """Records to come from which on a topic is worth waiting for."""
 _ENOUGH: Final = 3_000
 """Records of a topic at hand from which on no more are fetched: those for a fifth of a second, some 3 MB."""
-PATIENCE: Final = 1.0
-"""Seconds to wait for a topic that has more to give, while the others have records at hand; a fetch may take half."""
+PATIENCE: Final = 2.0
+"""Seconds to wait for a topic that has more to give, while the others have records at hand; a fetch may take half a
+second, and on a busy machine more."""
 
 _instant: Final = itemgetter(0)
 
