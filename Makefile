@@ -1,6 +1,6 @@
 # Everything a developer runs. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help install lock demo stack test test-deep chaos check format kafka bench soak screenshots clean
+.PHONY: help install lock demo stack test test-deep compiled test-compiled chaos check format kafka bench soak screenshots clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -43,6 +43,14 @@ test: install ## all tests; those with a real Kafka too where Java 17 and Maven 
 
 test-deep: install ## the same with 100 times as many random examples
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout 3600 $(ARGS)
+
+compiled: install ## build/compiled: cxstream with its core compiled to C beside the sources (needs a C compiler)
+	@rm -rf build/compiled && mkdir -p build/compiled
+	@cp -r cxstream schemas tests docs pyproject.toml README.md LICENSE build/compiled
+	@cd build/compiled && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 ../../$(BIN)/uv build --quiet --wheel --no-build-isolation --python ../../$(BIN)/python .
+
+test-compiled: compiled ## the tests of the core on it
+	@cd build/compiled && ../../$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/core $(ARGS)
 
 chaos: install ## half an hour of faults under load, then every number compared (docs/guarantees.md)
 	@$(BIN)/python -m tests.chaos $(ARGS)

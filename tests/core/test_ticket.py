@@ -40,6 +40,8 @@ def conversation(number: int) -> list[AnyEvent]:
 @pytest.fixture
 def folded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of events folded, per call."""
+    if not str(ticket.__file__).endswith(".py"):
+        pytest.skip("compiled code calls its own functions directly")
     calls: list[int] = []
 
     def counting(events: Any, *args: Any, **kwargs: Any) -> Any:
