@@ -1,7 +1,8 @@
 """Models of the events as publishers write them: from them events are read and the schemas generated.
 
-Each field has a native type, which pydantic checks at full speed, and a spelling, which says what else may be
-written (see :mod:`cxstream.core.spelling`). Fields that are not listed are ignored.
+Each field has a native type, which pydantic checks, and a spelling, which says what else may be written (see
+:mod:`cxstream.core.spelling`). Fields that are not listed are ignored. Of every model there is a form, which takes
+the usual JSON at full speed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema
 from pydantic_core import SchemaValidator, core_schema
 
@@ -230,3 +232,30 @@ def _checker(payload: type[Payload]) -> SchemaValidator:
 
 CHECKERS: Final = {payload.topic: _checker(payload) for payload in PAYLOADS}
 """What validates an event, by topic: absent fields are absent from the dict it returns."""
+
+_Short = Annotated[str, msgspec.Meta(max_length=LONGEST)]
+_USUAL: Final[dict[type[spelling.Spelling], Any]] = {
+    spelling.TicketName: _Short | int,
+    spelling.SourceName: _Short,
+    spelling.Text: _Short | int,
+    spelling.Label: str | int,
+    spelling.Time: str | int | float,
+    spelling.PastTime: str | int | float,
+    spelling.Tags: list[str],
+    spelling.Hint: str,
+    spelling.Word: str,
+    spelling.Flag: bool,
+    spelling.Number: int,  # others are kept as the decimals written, which takes care
+}
+
+
+def _form(payload: type[Payload]) -> type[msgspec.Struct]:
+    fields: list[Any] = []
+    for name, field in payload.model_fields.items():
+        usual = _USUAL[type(SPELLINGS[payload.topic][name])]
+        fields.append((name, usual) if field.is_required() else (name, usual | None, None))
+    return msgspec.defstruct(payload.__name__, fields, kw_only=True, gc=False)
+
+
+FORMS: Final = {payload.topic: _form(payload) for payload in PAYLOADS}
+"""The fields of an event, by topic, with the types they usually have in JSON: ``None`` where they are absent."""

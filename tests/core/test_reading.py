@@ -234,6 +234,25 @@ def test_headers_that_say_nothing():
         assert read(WROTE, value(WROTE), b"7", headers, latest=LATEST) == plain
 
 
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        "1e999",
+        "-0",
+        "9" * 4_300,
+        "[" * 199 + "]" * 199,
+        f"[{'{},' * 300}{{}}]",
+        '"\\ud83d\\ude00"',
+        '"\u65e5"',
+    ],
+    ids=lambda part: part[:20],
+)
+def test_whatever_is_json_may_be_in_a_field_that_is_ignored(ignored):
+    raw = value(WROTE, x="@").replace(b'"@"', ignored.encode())
+    assert read(WROTE, raw, b"7", latest=LATEST) == read(WROTE, value(WROTE), b"7", latest=LATEST)
+    assert _read_usual(WROTE, raw, LATEST) is not None
+
+
 # -- what is refused
 
 
@@ -274,6 +293,7 @@ BAD = {
     "not_utf8": [
         (WROTE, b"\xff"),
         (WROTE, value(WROTE, x="@").replace(b"@", b"\xe9")),
+        (WROTE, value(WROTE, x={"@": 1}).replace(b"@", b"\xe9")),
         (WROTE, value(WROTE, x="@").replace(b"@", b"\xed\xa0\x80")),  # a surrogate in UTF-8
         (WROTE, '{"ticket_id":"7"}'.encode("utf-16")),
         (WROTE, b"\0\0\0\0\1\xff"),
@@ -290,7 +310,9 @@ BAD = {
         (WROTE, value(WROTE, x="@").replace(b'"@"', b"[" * 100_000 + b"]" * 100_000)),
         (WROTE, b"[" * 500_000),
         (WROTE, b'{"a":' * 100_000),
-        raw_number(WROTE, "x", "9" * 5_000),
+        raw_number(WROTE, "x", "9" * 4_301),
+        raw_number(WROTE, "x", "[" * 201 + "]" * 201),
+        raw_number(WROTE, "x", '{"a":' * 201 + "1" + "}" * 201),
         raw_number(WROTE, "x", "01"),
     ],
     "missing_field": [
@@ -305,6 +327,7 @@ BAD = {
         with_fields(WROTE, occurred_at=None),
         with_fields(ANSWERED, survey=None),
         with_fields(ANSWERED, score=""),
+        with_fields(ANSWERED, score=None),
         with_fields(ANSWERED, score=None, survey="x", occurred_at="x", event_id=True, ticket_id=7.5),
     ],
     "wrong_type": [
@@ -448,6 +471,7 @@ def test_lines_of_other_topics(fields, topic):
         (b"", "empty"),
         (b"{", "not_json"),
         (b"\xff", "not_utf8"),
+        (b'{"topic":"\xff"}', "not_utf8"),
         (b"[" * 100_000, "not_json"),
         (b'{"a":' * 100_000, "not_json"),
         (b"[]", "wrong_type"),
