@@ -47,7 +47,8 @@ test-deep: install ## the same with 100 times as many random examples
 compiled: install ## build/compiled: cxstream with its core compiled to C beside the sources (needs a C compiler)
 	@rm -rf build/compiled && mkdir -p build/compiled
 	@cp -r cxstream schemas tests docs pyproject.toml README.md LICENSE build/compiled
-	@cd build/compiled && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 ../../$(BIN)/uv build --quiet --wheel --no-build-isolation --python ../../$(BIN)/python .
+	@cd build/compiled && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 ../../$(BIN)/uv build --wheel --no-build-isolation \
+	  --python ../../$(BIN)/python . >build.log 2>&1 || { cat build.log; exit 1; }
 
 test-compiled: compiled ## the tests of the core on it
 	@cd build/compiled && ../../$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 tests/core $(ARGS)

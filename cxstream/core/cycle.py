@@ -8,6 +8,7 @@ timers.
 from __future__ import annotations
 
 from bisect import bisect_right
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -126,28 +127,61 @@ class Latent(msgspec.Struct, frozen=True, gc=False):
         return (used, passed + max(at - self.started, 0), stretches)
 
 
-class Cycle(msgspec.Struct, frozen=True, gc=False):
+_FIELDS: Final = (
+    "breached", "due", "mark", "next", "number", "passed", "running", "started", "step", "target", "used"
+)  # fmt: skip
+_all: Final = attrgetter(*_FIELDS)
+
+
+class Cycle:
     """A running clock."""
 
-    target: Target
-    number: int
-    """1 for the first of its target."""
-    started: int
-    used: int
-    """Business time elapsed at ``mark``, ms."""
-    passed: int
-    """Time of the clock on the wall that earlier cycles took, less that in which this one was suspended, ms."""
-    mark: int
-    """The instant up to which ``used`` has been counted; it can lie ahead, if the clock has yet to start."""
-    running: bool
-    """Whether it runs from ``mark`` on; else a status pauses it."""
-    step: int
-    """How many of the target's steps have been passed."""
-    breached: bool = False
-    due: int | None = None
-    """The earliest instant where the time elapsed is the target's; ``None`` while paused."""
-    next: int | None = None
-    """The instant of the next warning or of the breach."""
+    __slots__ = _FIELDS
+
+    def __init__(
+        self,
+        target: Target,
+        number: int,
+        started: int,
+        used: int,
+        passed: int,
+        mark: int,
+        running: bool,
+        step: int,
+    ) -> None:
+        self.target = target
+        self.number = number
+        """1 for the first of its target."""
+        self.started = started
+        self.used = used
+        """Business time elapsed at ``mark``, ms."""
+        self.passed = passed
+        """Time of the clock on the wall that earlier cycles took, less that in which this one was suspended, ms."""
+        self.mark = mark
+        """The instant up to which ``used`` has been counted; it can lie ahead, if the clock has yet to start."""
+        self.running = running
+        """Whether it runs from ``mark`` on; else a status pauses it."""
+        self.step = step
+        """How many of the target's steps have been passed."""
+        self.breached = False
+        self.due: int | None = None
+        """The earliest instant where the time elapsed is the target's; ``None`` while paused."""
+        self.next: int | None = None
+        """The instant of the next warning or of the breach."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cycle) and _all(self) == _all(other)
+
+    def __hash__(self) -> int:
+        return hash((self.target.kind, self.number, self.started))
+
+    def copy(self) -> Cycle:
+        """A copy, to be changed before anybody else sees it."""
+        other = Cycle(
+            self.target, self.number, self.started, self.used, self.passed, self.mark, self.running, self.step
+        )
+        other.breached, other.due, other.next = self.breached, self.due, self.next
+        return other
 
     @property
     def state(self) -> int:
@@ -159,7 +193,9 @@ class Cycle(msgspec.Struct, frozen=True, gc=False):
     def timed(self) -> Cycle:
         """The same with ``due`` and ``next`` worked out; a breached one keeps its deadline."""
         if self.breached:
-            return msgspec.structs.replace(self, next=None)
+            cycle = self.copy()
+            cycle.next = None
+            return cycle
         return _timed(
             self.target, self.number, self.started, self.used, self.passed, self.mark, self.running, self.step
         )
@@ -172,13 +208,23 @@ class Cycle(msgspec.Struct, frozen=True, gc=False):
 
     def counted(self, at: int) -> Cycle:
         """The same with the time up to ``at`` counted."""
-        return msgspec.structs.replace(self, used=self.elapsed(at), mark=max(self.mark, at))
+        cycle = self.copy()
+        cycle.used, cycle.mark = self.elapsed(at), max(self.mark, at)
+        return cycle
 
     def resumed(self, at: int) -> Cycle:
         """The same, at rest, after it was suspended from ``mark`` on: nothing has elapsed meanwhile."""
-        gap = max(at - self.mark, 0)
-        mark = max(self.mark, at)
-        return msgspec.structs.replace(self, running=False, mark=mark, passed=self.passed - gap)
+        cycle = self.copy()
+        cycle.running = False
+        if at > self.mark:
+            cycle.mark, cycle.passed = at, self.passed - (at - self.mark)
+        return cycle
+
+    def turned(self, at: int, *, running: bool) -> Cycle:
+        """The same with the time up to ``at`` counted, running or paused from there on."""
+        cycle = self.counted(at)
+        cycle.running = running
+        return cycle.timed()
 
     def fire(self, before: int, labels: Labels, out: list[Transition]) -> Cycle:
         """What timers before an instant do, one after the other: the transitions, and the cycle as it is then."""
@@ -191,7 +237,8 @@ class Cycle(msgspec.Struct, frozen=True, gc=False):
                 )  # fmt: skip
                 out.append(cycle.transition(WARNING, at, labels))
             else:
-                cycle = msgspec.structs.replace(cycle, breached=True, next=None)
+                cycle = cycle.copy()
+                cycle.breached, cycle.next = True, None
                 out.append(cycle.transition(BREACHED, at, labels))
         return cycle
 
@@ -230,7 +277,9 @@ def _timed(
         upcoming = due_in(mark, steps[step] - used)
     else:
         upcoming = mark if steps[step] <= used else None
-    return Cycle(target, number, started, used, passed, mark, running, step, False, due, upcoming)
+    cycle = Cycle(target, number, started, used, passed, mark, running, step)
+    cycle.due, cycle.next = due, upcoming
+    return cycle
 
 
 def worked(target: Target, kept: Kept) -> int:
@@ -250,7 +299,9 @@ def begin(
 ) -> Cycle:
     """A cycle that starts at ``at`` with what earlier ones have used; without time left it is breached at once."""
     if used >= target.amount:
-        return Cycle(target, number, at, used, passed, at, not paused, len(target.steps), True, at)
+        cycle = Cycle(target, number, at, used, passed, at, not paused, len(target.steps))
+        cycle.breached, cycle.due = True, at
+        return cycle
     return _timed(
         target, number, at, used, passed, at, not paused, bisect_right(target.steps, used) if used else 0
     )
@@ -258,13 +309,10 @@ def begin(
 
 def moved(cycle: Cycle, target: Target, at: int, *, paused: bool) -> Cycle:
     """A cycle whose target has changed: what has elapsed stays, the deadline follows."""
-    counted = cycle.counted(at)
-    return msgspec.structs.replace(
-        counted,
-        target=target,
-        running=not paused,
-        step=bisect_right(target.steps, counted.used),
-    ).timed()
+    changed = cycle.counted(at)
+    changed.target, changed.running = target, not paused
+    changed.step = bisect_right(target.steps, changed.used)
+    return changed.timed()
 
 
 def claimed(latent: Latent, target: Target, at: int) -> Cycle:

@@ -122,7 +122,7 @@ class State:
             and self.labels == other.labels
             and (resolution.same(other.resolution) if resolution is not None else other.resolution is None)
             and self.tags == other.tags
-            and self.clocks == other.clocks
+            and (other.clocks is None if self.clocks is None else self.clocks.same(other.clocks))
         )
 
     def agrees(self, event: AnyEvent) -> bool:

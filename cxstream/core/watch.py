@@ -10,9 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from cxstream.core.clocks import begun
+from cxstream.core.clocks import Clocks
 from cxstream.core.condition import Traits
 from cxstream.core.cycle import BREACHED, CANCELLED, MET, MET_LATE, OUTCOMES, Transition
 from cxstream.core.event import (
@@ -32,12 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cxstream.core.calendar import Calendar
-    from cxstream.core.clocks import Clocks
     from cxstream.core.measure import Measurement, State, Yield
 
 _PLACE: Final = {MET: 0, BREACHED: 1, MET_LATE: 2}
 """Where an outcome is counted among those of its target."""
 
+_new: Final = tuple.__new__  # twice as fast as calling the class
 _MOST_REMEMBERED: Final = 10_000  # sets of tags
 
 Moves = list[Transition]
@@ -59,7 +57,7 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
     if before is not None:
         clocks = _followed(before, labels, tags, moment, policies, found)
     elif group[0] is frame.opening:  # the first of its instant, by its order
-        clocks = begun(labels, tags, moment, policies)
+        clocks = _begun(labels, tags, moment, policies)
     else:
         return  # a life that is not known
     for event in _status_first(group) if len(group) > 1 else group:
@@ -80,6 +78,12 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
 def sorted_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     """Tags sorted, each once; the same object for the same ones."""
     return tuple(sorted(set(tags)))
+
+
+def _begun(labels: Labels, tags: tuple[str, ...], at: int, history: PolicyHistory) -> Clocks:
+    """The clocks of a ticket that is opened at ``at``, before anything has happened."""
+    era, traits = history.era(at), _new(Traits, (labels, tags))
+    return Clocks(traits, history.of(era).match(traits), era, history.kinds)
 
 
 def _followed(
@@ -178,18 +182,27 @@ def business(frame: Frame, state: State, kind: int) -> Calendar | None:
     return None if calendar.always_open else calendar
 
 
-class Since(msgspec.Struct, frozen=True, gc=False):
-    """What time has done to the clocks of a ticket since its last event."""
+class Since:
+    """What time has done to the clocks of a ticket since its last event; never changed in place."""
 
-    clocks: Clocks | None = None
-    """The clocks as they are then."""
-    transitions: list[Transition] = []
-    measurements: list[Measurement] = []
-    upcoming: int | None = None
-    """The next instant at which time will act."""
+    __slots__ = ("clocks", "measurements", "running", "transitions", "upcoming")
 
-    running: Running = ()
-    """The clocks that run, as they are counted."""
+    def __init__(
+        self,
+        clocks: Clocks | None,
+        transitions: list[Transition],
+        measurements: list[Measurement],
+        upcoming: int | None = None,
+        running: Running = (),
+    ) -> None:
+        self.clocks = clocks
+        """The clocks as they are then."""
+        self.transitions = transitions
+        self.measurements = measurements
+        self.upcoming = upcoming
+        """The next instant at which time will act."""
+        self.running = running
+        """The clocks that run, as they are counted."""
 
 
 _NONE: Final[list[Any]] = []
