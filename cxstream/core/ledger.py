@@ -226,20 +226,26 @@ class Ledger:
     def drain(self) -> Rows:
         """The changelog rows of everything that has changed since the last call; ``stored`` follows."""
         rows: Rows = []
-        for key, ticket in self._removed.items():
-            rows += record.removal(key, ticket)
         removed, self._removed = self._removed, {}
-        for key, ticket in self._dirty.items():
+        dirty, self._dirty = self._dirty, {}
+        for key, ticket in removed.items():
+            rows += record.removal(key, ticket)
+        stored, only = self._stored, record.only
+        for key, ticket in dirty.items():
             # A ticket that has come back after it was forgotten keeps nothing of its former life.
-            rows += record.changes(key, ticket, {} if key in removed else self._stored)
-            self._schedule(key, ticket)
-            if len(ticket.timeline.pages) > _LONG:
-                self._long[key] = ticket
-        self._hot.update(self._dirty)
-        self._dirty = {}
+            before = {} if removed and key in removed else stored
+            value = only(ticket, before.get(key))
+            if value is not None:
+                rows.append((key, value))
+            else:
+                rows += record.changes(key, ticket, before)
+                if len(ticket.timeline.pages) > _LONG:
+                    self._long[key] = ticket
+            if ticket.summary.state in _FINAL:
+                self._schedule(key, ticket)
+        self._hot.update(dirty)
         if len(self._hot) > _HOT:
             self._warm, self._hot = self._hot, {}
-        stored = self._stored
         for key, value in rows:
             if value is None:
                 stored.pop(key, None)

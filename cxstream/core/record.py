@@ -94,22 +94,31 @@ def load(
     return ticket
 
 
+def only(ticket: Ticket, old: bytes | None) -> bytes | None:
+    """The value of a ticket's only row, which replaces ``old``; ``None`` if there is more to write, or nothing.
+
+    That is nearly every ticket, so what :func:`changes` does with many pages is not asked here.
+    """
+    page = ticket.timeline.written_alone()
+    if page is None:
+        return None
+    page.stored = True
+    if old is None or not newer(old):
+        return _encode((FORMAT, ticket.arrived, ticket.timeline.announced, page.events, ticket.fired_until))
+    return foreign([old]).encode(*_whole(ticket, page), first=True)
+
+
 def changes(key: bytes, ticket: Ticket, stored: Mapping[bytes, bytes] = _NOTHING) -> Rows:
     """The rows of the pages that have changed since the last call; ``stored`` is what they replace.
 
     In an order in which a write that is cut off loses nothing: pages that take over events come before those
     that give them up, the first page, which says how many there may be, in between.
     """
+    value = only(ticket, stored.get(key))
+    if value is not None:
+        return [(key, value)]
     timeline = ticket.timeline
     dirty = timeline.written()
-    if len(timeline.pages) == 1 and dirty and not timeline.freed:  # nearly every ticket
-        page = dirty[0]
-        page.stored = True
-        old = stored.get(key)
-        if old is None or not newer(old):
-            row = (FORMAT, ticket.arrived, timeline.announced, page.events, ticket.fired_until)
-            return [(key, _encode(row))]
-        return [(key, foreign([old]).encode(*_whole(ticket, page), first=True))]
     others = _foreign(key, [*(page.number for page in dirty), *timeline.freed], stored)
     if others is not None and all(page.number for page in dirty):
         dirty += [page for page in timeline.pages if page.number == 0]  # where they are kept

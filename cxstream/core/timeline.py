@@ -93,6 +93,17 @@ class Timeline:
         self._touched.clear()
         return pages
 
+    def written_alone(self) -> Page | None:
+        """The only page of a ticket, if it has changed and nothing else is to be written; else :meth:`written` says."""
+        if len(self.pages) != 1 or self.freed:
+            return None
+        page = self.pages[0]
+        if not page.dirty:
+            return None
+        page.dirty = False
+        self._touched.clear()
+        return page
+
     def touch_first(self) -> None:
         """Have the first page written, whose record says more than its events."""
         page = next(page for page in self.pages if page.number == 0)
