@@ -22,18 +22,29 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def begun(clock):
-    before, swept = gc.get_threshold(), Sweep()
+    swept = Sweep()
     swept.begin()
+    assert not gc.isenabled()
     yield swept
     swept.end()
-    assert gc.get_threshold() == before
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 def test_what_dies_young_is_collected_on_the_way(begun):
     gone = weakref.ref(Knot())
-    kept = [[] for _ in range(2 * sweep._YOUNG)]
+    assert not begun.look(1)
     assert gone() is None
-    assert kept
+
+
+def test_a_busy_worker_sets_aside_what_is_new_until_a_quiet_moment(begun, clock):
+    gone = weakref.ref(Knot())
+    assert not begun.look(2 * sweep._BUSY)
+    assert not begun.look(2 * sweep._BUSY)
+    assert gone() is not None
+    clock[0] = sweep._USUAL
+    assert begun.look(2 * sweep._BUSY)
+    assert gone() is None
 
 
 def test_the_old_are_looked_at_in_a_quiet_moment(begun, clock):
