@@ -119,7 +119,7 @@ class RunningWorker:
     """A worker's process and its page.
 
     with RunningWorker(settings) as worker:
-        worker.snapshot()["offsets"]
+        worker.snapshot()["windows"]
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class RunningWorker:
 
     def applied(self) -> int:
         """Records applied since the topics began."""
-        rows = self.snapshot()["offsets"].values()
+        rows = json.loads(self.get("/readyz?json")[1])["offsets"].values()
         return sum(offset + 1 for row in rows for offset in row.values())
 
     def total(self, metric: str) -> float:
@@ -236,7 +236,7 @@ class RunningWorker:
 def wait_until_applied(workers: Sequence[RunningWorker], count: int, patience: float) -> int:
     """Return when workers have applied so many records together, or after ``patience`` seconds: how many they have.
 
-    They are asked seldom, and more often towards the end: a snapshot takes some ms of their time.
+    They are asked seldom, and more often towards the end: an answer takes some of their time.
     """
     deadline = time.monotonic() + patience
     begun, first = time.perf_counter(), sum(worker.applied() for worker in workers)

@@ -80,7 +80,11 @@ class Page:
         return _text("the event loop of the worker does not beat", status=503)
 
     async def readyz(self, request: web.Request) -> web.Response:
-        """``/readyz``: 503 and the reason until assigned and recovered; as JSON with ``/readyz?json``."""
+        """``/readyz``: 503 and the reason until assigned and recovered.
+
+        As JSON with ``/readyz?json``, which also tells, at little cost, how far the worker is: ``offsets`` as in the
+        snapshot.
+        """
         reason = self._observed.ready()
         status = 200 if reason is None else 503
         if not request.query_string:
@@ -90,6 +94,7 @@ class Page:
             "reason": reason,
             "recovering": self._observed.recovering(),
             "partitions": sorted(self._observed.assigned()),
+            "offsets": self._observed.offsets(),
         }
         return _json(msgspec.json.encode(state), status=status)
 

@@ -139,8 +139,18 @@ async def test_readiness_says_why_not(client, worker):
         "reason": "recovering the ticket table",
         "recovering": True,
         "partitions": [],
+        "offsets": {},
     }
     assert (await client.get("/readyz?json")).status == 503
+
+
+async def test_readiness_tells_how_far_the_worker_is(client, worker):
+    busy(worker, tickets=20)
+    told = await client.json("/readyz?json")
+    assert told["offsets"]
+    assert told["offsets"] == {
+        topic: found for topic, found in (await client.json("/api/snapshot"))["offsets"].items() if found
+    }
 
 
 async def test_the_snapshot(client, worker):
