@@ -15,6 +15,8 @@ from cxstream.core.pane import AGE_BOUNDS
 from cxstream.core.rolling import Group, grouping
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cxstream.core.rules import Rules
 
 
@@ -44,6 +46,10 @@ class Row(NamedTuple):
             self.age_sum + other.age_sum,
             _earlier(self.oldest_awaiting, other.oldest_awaiting),
         )
+
+
+NO_ROW: Final = Row(0, 0, None, [0] * (len(AGE_BOUNDS) + 1), 0, None)
+"""No open ticket."""
 
 
 def _earlier(one: int | None, other: int | None) -> int | None:
@@ -103,6 +109,10 @@ class Backlog:
             self._note(before, -1)
         if _OPEN[now]:
             self._note(after, 1)
+
+    def groups(self) -> Iterable[Group]:
+        """Every label set with an open ticket."""
+        return self._rows.keys()
 
     def rows(self, now: int) -> dict[Group, Row]:
         """Every label set with an open ticket, as of ``now``; a ticket opened after ``now`` has age 0."""

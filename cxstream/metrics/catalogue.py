@@ -88,7 +88,9 @@ class Metric:
         return (Family(self.name, self.kind, self.help, self.unit),)
 
 
-OLDEST: Final = "cxstream_backlog_oldest_timestamp_seconds"
+BACKLOG: Final = "cxstream_backlog_"
+"""How the names of metrics of the backlog begin."""
+OLDEST: Final = f"{BACKLOG}oldest_timestamp_seconds"
 
 _FRT: Final = (
     "Time from a customer's opening, or the last hand-off to a human, to the first qualifying reply."

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from cxstream.core.backlog import NO_ROW
 from cxstream.core.pane import Cell
 
 if TYPE_CHECKING:
@@ -69,15 +70,15 @@ class Copied:
     fingerprint: str
 
 
-async def copy(observed: Observed, *, windows: bool = True) -> Copied:
-    """Copy the numbers as of now; without ``windows`` only which label sets these have."""
+async def copy(observed: Observed, *, windows: bool = True, backlog: bool = True) -> Copied:
+    """Copy the numbers as of now; without ``windows`` or ``backlog`` only which label sets these have."""
     now, started = observed.now(), perf_counter()
     taken: dict[int, tuple[Ledger, Live]] = {}
     for partition, ledger in dict(observed.ledgers()).items():
         if perf_counter() - started > TURN:
             await asyncio.sleep(0)
             started = perf_counter()
-        taken[partition] = (ledger, _live(ledger, now, windows=windows))
+        taken[partition] = (ledger, _live(ledger, now, windows=windows, backlog=backlog))
     if perf_counter() - started > TURN:
         await asyncio.sleep(0)
     owned = observed.ledgers()
@@ -105,7 +106,7 @@ async def copy(observed: Observed, *, windows: bool = True) -> Copied:
     )
 
 
-def _live(ledger: Ledger, now: int, *, windows: bool) -> Live:
+def _live(ledger: Ledger, now: int, *, windows: bool, backlog: bool) -> Live:
     if now > ledger.rolling.now:  # the worker's own timer may have been here since
         ledger.advance(now)
     return Live(
@@ -115,7 +116,7 @@ def _live(ledger: Ledger, now: int, *, windows: bool) -> Live:
             else dict.fromkeys(cells, _NO_CELL)
             for window, cells in ledger.rolling.totals().items()
         },
-        backlog=ledger.backlog.rows(now),
+        backlog=ledger.backlog.rows(now) if backlog else dict.fromkeys(ledger.backlog.groups(), NO_ROW),
         orphans=ledger.counts.orphans,
         entries=ledger.counts.entries,
         clocks=dict(ledger.clocks),

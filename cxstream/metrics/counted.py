@@ -130,7 +130,7 @@ class Counted:
         self._known = {shown for shown in self._known if place(shown) == shown}
         for shown in [shown for shown in self._kept if place(shown) != shown]:
             _add(self._kept, place(shown), self._kept.pop(shown))
-        totals: dict[LabelSet, Numbers] = {shown: [0] * self._size for shown in self._known}
+        totals: dict[LabelSet, Numbers] = {}
         for labels, numbers in gathered.items():
             shown = place(labels)
             before = self._places.get(labels, shown)
@@ -144,6 +144,8 @@ class Counted:
             _add(totals, shown, self._since(labels, numbers))
         for shown, numbers in self._kept.items():
             _add(totals, shown, numbers)
+        for shown in self._known - totals.keys():
+            totals[shown] = [0] * self._size
         self._known.update(totals)
         return totals
 

@@ -7,12 +7,13 @@ added up as ``other``; nothing is lost from a sum.
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from cxstream.core.event import CHANNELS, KINDS, PRIORITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from cxstream.metrics.observed import Options
 
@@ -72,13 +73,11 @@ class Bounds:
         return shown
 
 
-def collect(labels: Sequence[str], sets: Iterable[LabelSet], into: dict[str, set[str]]) -> None:
+def collect(labels: Sequence[str], sets: Collection[LabelSet], into: dict[str, set[str]]) -> None:
     """Add the names that label sets use to ``into``, by label."""
-    positions = [(labels.index(label), into.setdefault(label, set())) for label in OPEN if label in labels]
-    if positions:
-        for names in sets:
-            for position, known in positions:
-                known.add(names[position])
+    for label in OPEN:
+        if label in labels:
+            into.setdefault(label, set()).update(map(itemgetter(labels.index(label)), sets))
 
 
 def _first(most: int, live: set[str], counted: set[str]) -> list[str]:

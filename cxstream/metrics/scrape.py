@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from cxstream.metrics import exposition
-from cxstream.metrics.catalogue import CATALOGUE, W
+from cxstream.metrics.catalogue import BACKLOG, CATALOGUE, W
 from cxstream.metrics.copied import copy
 from cxstream.metrics.samples import Sampler
 
@@ -56,7 +56,11 @@ class Scrapes:
                 self._rules = self._observed.rules
                 self._sampler = Sampler(self._rules, self._options)
             wanted = [metric for metric in CATALOGUE if any(form.shows(metric.names) for form in forms)]
-            copied = await copy(self._observed, windows=any(W in metric.labels for metric in wanted))
+            copied = await copy(
+                self._observed,
+                windows=any(W in metric.labels for metric in wanted),
+                backlog=any(metric.name.startswith(BACKLOG) for metric in wanted),
+            )
             return await asyncio.to_thread(self._encode, copied, forms, wanted)
 
     def _encode(self, copied: Copied, forms: set[Form], wanted: Sequence[Metric]) -> Bodies:

@@ -65,7 +65,7 @@ class View:
         for partition in copied.live:
             live.setdefault("team", set()).update(team for _, _, team in partition.clocks)
         for keys in (copied.flows, copied.measures, copied.answers, copied.evaluations):
-            collect(rules.labels, (key[-1] for key in keys), tallied)
+            collect(rules.labels, [key[-1] for key in keys], tallied)
         return Bounds(options, live, tallied)
 
     @cached_property
