@@ -237,8 +237,8 @@ _Short = Annotated[str, msgspec.Meta(max_length=LONGEST)]
 _USUAL: Final[dict[type[spelling.Spelling], Any]] = {
     spelling.TicketName: _Short | int,
     spelling.SourceName: _Short,
-    spelling.Text: _Short | int,
-    spelling.Label: str | int,
+    spelling.Text: _Short | int | float,
+    spelling.Label: str | int | float,
     spelling.Time: str | int | float,
     spelling.PastTime: str | int | float,
     spelling.Tags: list[str],
