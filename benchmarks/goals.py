@@ -42,6 +42,16 @@ def _peer_found(peer: Result | None) -> str:
     return (
         f"**{peer['worker_is_faster']} times** ({peer['events_per_second']:,} events/s); by processor time"
         f" {peer['worker_needs_less_cpu']} times ({peer['cpu_us_per_event']} µs an event)"
+        + _compiled_found(peer)
+    )
+
+
+def _compiled_found(peer: Result) -> str:
+    if "compiled_is_faster" not in peer:
+        return ""
+    return (
+        f"; with a compiled core **{peer['compiled_is_faster']} times**, by processor time"
+        f" {peer['compiled_needs_less_cpu']} times"
     )
 
 
@@ -138,6 +148,7 @@ GOALS: Final = (
         lambda r: (
             f"**{r['ratio']}** ({r['worker_events_per_second']:,} against {r['bare_events_per_second']:,} events/s);"
             f" by processor time {r['cpu_ratio']}"
+            + (f"; with a compiled core **{r['compiled_ratio']}**" if r.get("compiled") else "")
         ),
         lambda r: r["ratio"] >= throughput.GOAL,
         _throughput_why,

@@ -107,6 +107,9 @@ def charts(results: Results) -> dict[str, str]:
                 ours=True,
             ),
         ]
+        if found["compiled"]:
+            faster = found["compiled_events_per_second"]
+            rows.append(Bar("the same, core compiled", faster, f"{faster:,}", ours=True))
         for name, title in (("bytewax", "Bytewax"), ("quix", "Quix Streams")):
             peer = found["peers"].get(name, {})
             if "events_per_second" in peer:

@@ -32,7 +32,7 @@ PARTS: Final[dict[str, Part]] = {
     "footprint": Part(footprint.measure, lambda at: footprint.measure(at, 50, 1), footprint.lines),
     "throughput": Part(
         throughput.measure,
-        lambda at: throughput.measure(at, throughput.SMALL, 1, peers=()),
+        lambda at: throughput.measure(at, throughput.SMALL, 1, peers=(), compiling=False),
         throughput.lines,
         limit=900,
     ),

@@ -53,7 +53,7 @@ def settings_for(address: str, name: str, topics: str, clock: str = "event", **m
 
 def default_rules() -> Rules:
     """The rules of a worker with default settings, SLA policy included."""
-    return settings_for("localhost:9092", "rules", "").rules
+    return settings_for("localhost:9092", "rules", "").promised
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -77,14 +77,14 @@ def progress(text: str) -> None:
 
 @contextmanager
 def child(
-    command: list[str], env: dict[str, str] | None = None
+    command: list[str], env: dict[str, str] | None = None, place: Path = ROOT
 ) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """A Python child process and its stderr; killed at the end if it still runs, and when we are."""
+    """A Python child process, of the code in ``place``, and its stderr; killed at the end, and when we are."""
     keeper = shutil.which("setpriv")
     with TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [*([keeper, "--pdeathsig", "KILL"] if keeper else []), sys.executable, *command],
-            cwd=ROOT,
+            cwd=place,
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -123,11 +123,15 @@ class RunningWorker:
     """
 
     def __init__(
-        self, settings: Settings, profile: Path | None = None, module: tuple[str, ...] = ("cxstream",)
+        self,
+        settings: Settings,
+        profile: Path | None = None,
+        module: tuple[str, ...] = ("cxstream",),
+        place: Path = ROOT,
     ) -> None:
-        """With ``module`` another program than ``cxstream`` is started, with the same arguments."""
+        """With ``module`` another program than ``cxstream`` is started, with the same arguments; in ``place``."""
         measured = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]
-        self._child = child([*measured, "-m", *module, "worker"], environment(settings))
+        self._child = child([*measured, "-m", *module, "worker"], environment(settings), place)
         self._line: http.client.HTTPConnection
         self.url = ""
         self.pid = 0

@@ -6,6 +6,7 @@ Against a bare loop over the same topics, and against a smaller job on Bytewax a
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from benchmarks import rivals
 from benchmarks.events import Record, records
 from benchmarks.running import (
     READY,
+    ROOT,
     Failed,
     RunningWorker,
     answer,
@@ -51,14 +53,16 @@ def measure(
     prefix: str = "bench-",
     *,
     peers: tuple[str, ...] = tuple(rivals.NAMES),
+    compiling: bool = True,
 ) -> dict[str, Any]:
-    """Publish once, then bare loop and worker in turns, then each peer."""
+    """Publish once, then bare loop and worker in turns, interpreted and compiled, then each peer."""
+    place = compiled() if compiling else None
     source = settings_for(address, f"{prefix}throughput", f"{prefix}throughput.")
     started = time.perf_counter()
     progress(f"publishing {count:,} events")
     asyncio.run(publish(source, count))
     publishing = time.perf_counter() - started
-    bare, worker = [], []
+    bare, worker, faster = [], [], []
     begun = time.perf_counter()
     for number in range(rounds):
         if time.perf_counter() - begun > ENOUGH:
@@ -68,20 +72,29 @@ def measure(
         bare.append(rates(found))
         settings = settings_for(address, f"{prefix}throughput-{number}", source.topic_prefix)
         worker.append(rates(follow(settings, count)))
+        if place is not None:
+            settings = settings_for(address, f"{prefix}compiled-{number}", source.topic_prefix)
+            faster.append(rates(follow(settings, count, place=place)))
     found = {
         "events": count,
         "published_per_second": round(count / publishing),
         "bare": bare,
         "worker": worker,
+        "compiled": faster,
         "ratios": [_ratio(ours, theirs) for ours, theirs in zip(worker, bare, strict=True)],
         "goal": GOAL,
         "bare_events_per_second": round(median([run["events_per_second"] for run in bare])),
         "worker_events_per_second": round(median([run["events_per_second"] for run in worker])),
         "worker_cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in worker]), 2),
+        "compiled_events_per_second": round(median([run["events_per_second"] for run in faster] or [0])),
+        "compiled_cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in faster] or [0]), 2),
         "bare_cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in bare]), 2),
-        "peers": {name: _against(name, worker, source, count) for name in peers},
+        "peers": {name: _against(name, worker, faster, source, count) for name in peers},
     }
     found["ratio"] = round(median(found["ratios"]), 3)
+    found["compiled_ratio"] = round(
+        median([_ratio(ours, theirs) for ours, theirs in zip(faster, bare, strict=False)] or [0]), 3
+    )
     found["cpu_ratio"] = round(found["bare_cpu_us_per_event"] / found["worker_cpu_us_per_event"], 3)
     return found
 
@@ -93,7 +106,16 @@ def profile(address: str, path: Path, count: int = PROFILED) -> None:
     follow(settings, count, profile=path)
 
 
-def _against(name: str, worker: list[dict[str, Any]], source: Settings, count: int) -> dict[str, Any]:
+def compiled() -> Path | None:
+    """Where the package with a compiled core is, built anew; ``None`` where it cannot be built."""
+    progress("compiling the core")
+    built = subprocess.run(["make", "--silent", "compiled"], cwd=ROOT, capture_output=True, check=False)
+    return None if built.returncode else ROOT / "build" / "compiled"
+
+
+def _against(
+    name: str, worker: list[dict[str, Any]], faster: list[dict[str, Any]], source: Settings, count: int
+) -> dict[str, Any]:
     """A peer over the same topics; one that fails says why, and the others go on."""
     progress(rivals.NAMES[name])
     try:
@@ -108,6 +130,18 @@ def _against(name: str, worker: list[dict[str, Any]], source: Settings, count: i
         "version": version,
         "worker_is_faster": round(ours / ran["events_per_second"], 2),
         "worker_needs_less_cpu": round(ran["cpu_us_per_event"] / cpu, 2),
+        **_compiled_against(faster, ran),
+    }
+
+
+def _compiled_against(faster: list[dict[str, Any]], ran: dict[str, Any]) -> dict[str, float]:
+    if not faster:
+        return {}
+    ours = median([run["events_per_second"] for run in faster])
+    cpu = median([run["cpu_us_per_event"] for run in faster])
+    return {
+        "compiled_is_faster": round(ours / ran["events_per_second"], 2),
+        "compiled_needs_less_cpu": round(ran["cpu_us_per_event"] / cpu, 2),
     }
 
 
@@ -129,13 +163,18 @@ async def publish_records(settings: Settings, made: Iterable[Record]) -> None:
 
 
 def follow(
-    settings: Settings, count: int, *, profile: Path | None = None, patience: float = READY
+    settings: Settings,
+    count: int,
+    *,
+    profile: Path | None = None,
+    patience: float = READY,
+    place: Path = ROOT,
 ) -> dict[str, Any]:
     """Start a worker on topics that are full and watch it, from when it has begun until all is applied.
 
     What was applied at the first look is neither in the events nor in the seconds, and so is all of the start.
     """
-    with RunningWorker(settings, profile) as worker:
+    with RunningWorker(settings, profile, place=place) as worker:
         ready = state_when_ready(worker, patience)
         while not (first := worker.applied()):
             time.sleep(0.005)
@@ -190,6 +229,11 @@ def lines(found: dict[str, Any]) -> list[str]:
     """For people."""
     verdict = "reached" if found["ratio"] >= GOAL else "missed"
     out = [_line(name, median_run(found, name)) for name in ("bare", "worker")]
+    if found["compiled"]:
+        out.append(
+            f"{_line('compiled', median_run(found, 'compiled'))}, ratio {found['compiled_ratio']}: the worker"
+            " with its core compiled (make compiled)"
+        )
     out.append(
         f"ratio {found['ratio']}, of each round {found['ratios']}; goal {GOAL}: {verdict};"
         f" by processor time {found['cpu_ratio']}"
@@ -198,7 +242,9 @@ def lines(found: dict[str, Any]) -> list[str]:
         if "failed" in run:
             out.append(f"{name}: {run['failed']}")
         else:
-            out.append(f"{_line(name, run)}, the worker is {run['worker_is_faster']} times as fast")
+            faster = run.get("compiled_is_faster")
+            also = "" if faster is None else f", compiled {faster} times"
+            out.append(f"{_line(name, run)}, the worker is {run['worker_is_faster']} times as fast{also}")
     last = found["worker"][-1]
     out.append(
         f"committed {last['committed_after_seconds']} s after the last was applied; results {last['results']}"

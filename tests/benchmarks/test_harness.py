@@ -177,7 +177,7 @@ class TestDelay:
 
 class TestThroughput:
     def test_loop_and_worker_read_the_same_events(self, kafka, prefix):
-        found = throughput.measure(kafka.address, 3_000, rounds=1, prefix=prefix, peers=())
+        found = throughput.measure(kafka.address, 3_000, rounds=1, prefix=prefix, peers=(), compiling=False)
         assert found["bare"][0]["events"] == 3_000
         assert found["bare"][0]["invalid"] == 0
         assert sum(found["worker"][0]["results"].values()) == 3_000
