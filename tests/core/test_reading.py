@@ -158,6 +158,7 @@ def test_null_and_empty_are_absent(topic, nothing):
         (WROTE, "team", 1.5, "1.5"),
         (WROTE, "team", -0.25, "-0.25"),
         (WROTE, "team", 1e22, "10000000000000000000000"),
+        (WROTE, "team", 111318491900141.12, "111318491900141.12"),  # halfway between .12 and .13
         (WROTE, "team", "7.0", "7.0"),
         (WROTE, "team", "x" * 1_024, "x" * 1_024),
         (WROTE, "team", 10**1_023, "1" + "0" * 1_023),
