@@ -22,8 +22,7 @@ def murmur2(key: bytes) -> int:
     h = _SEED ^ size
     for word in unpack_from(f"<{words}I", key):
         k = word * _MULTIPLIER & _WORD
-        k = (k ^ k >> 24) * _MULTIPLIER & _WORD
-        h = (h * _MULTIPLIER & _WORD) ^ k
+        h = (h * _MULTIPLIER ^ (k ^ k >> 24) * _MULTIPLIER) & _WORD
     if rest:
         h = (h ^ int.from_bytes(key[-rest:], "little")) * _MULTIPLIER & _WORD
     h = (h ^ h >> 13) * _MULTIPLIER & _WORD
