@@ -157,6 +157,7 @@ async def test_what_is_not_asked_for_is_neither_copied_nor_encoded(worker, optio
         scrapes._encoder, "encode", lambda metric, rows: encoded.append(metric.name) or encode(metric, rows)
     )
     monkeypatch.setattr("cxstream.metrics.copied.Cell", None)
+    monkeypatch.setattr("cxstream.core.backlog.Row", None)
     await scrapes.body(asked("cxstream_tickets_total", "cxstream_events_total"))
     assert encoded == ["cxstream_tickets_total", "cxstream_events_total"]
 
