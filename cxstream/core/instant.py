@@ -101,7 +101,7 @@ def _remember(table: dict[str, int], text: str, value: int) -> None:
     table[text] = value
 
 
-def _parse_number(number: float) -> int:
+def _parse_number(number: int | float) -> int:  # noqa: PYI041 - compiled, a float would be made of an int
     if isinstance(number, int):
         return number if abs(number) >= MILLISECONDS_FROM else number * _SECOND
     if not isfinite(number):
