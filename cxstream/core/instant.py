@@ -52,7 +52,7 @@ class BeyondCalendarError(ValueError):
     """A number, or an offset, leads past the year 9999: a time, but none that can be written."""
 
 
-def parse_instant(value: str | float) -> int:
+def parse_instant(value: str | int | float) -> int:  # noqa: PYI041 - see _parse_number
     """Milliseconds of RFC 3339 text, or of epoch seconds (milliseconds from 10^11 on); fractions are cut.
 
     Raises ``ValueError`` for what is no time, ``BeyondCalendarError`` for what lies after the year 9999.
@@ -101,10 +101,10 @@ def _remember(table: dict[str, int], text: str, value: int) -> None:
     table[text] = value
 
 
-def _parse_number(number: int | float) -> int:  # noqa: PYI041 - compiled, a float would be made of an int
+def _parse_number(number: object) -> int:  # of a parameter said to be a float, compiled code makes one
     if isinstance(number, int):
         return number if abs(number) >= MILLISECONDS_FROM else number * _SECOND
-    if not isfinite(number):
+    if not (isinstance(number, float) and isfinite(number)):
         raise ValueError("no finite number")
     exact = Decimal(repr(number))  # 1772445600.123 is .123, though the nearest binary fraction lies below it
     if abs(number) < MILLISECONDS_FROM:
