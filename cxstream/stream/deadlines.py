@@ -42,5 +42,5 @@ async def _pass(partition: Partition) -> bool:
     async with partition.turn:
         looked = partition.ledger.fire(until, _STEP)
         await asyncio.sleep(0)
-    partition.touch()
+    partition.touch(urgent=True)  # somebody waits to be told
     return looked == _STEP

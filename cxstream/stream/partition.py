@@ -38,8 +38,8 @@ log = structlog.get_logger(__name__)
 _FEW: Final = 20
 """Records after which others need not be let in: at low rates that would only cost turns of the loop."""
 _LINGER: Final = 0.25
-"""Seconds in which changes are gathered for one write. It delays the acknowledgement and notices, not the numbers:
-these come sooner, for a transaction takes some ms of worker and broker, however little is in it."""
+"""Seconds in which changes are gathered for one write. It delays the acknowledgement, not the numbers: these come
+sooner, for a transaction takes some ms of worker and broker, however little is in it."""
 _FULL: Final = 500
 """Changed tickets that are written without waiting longer: encoding them takes a few ms of the loop."""
 _HIGH: Final = 4 * _FULL
@@ -143,10 +143,10 @@ class Partition:
             self._room.clear()
             await self._room.wait()
 
-    def touch(self) -> None:
-        """Say that something may have changed."""
+    def touch(self, *, urgent: bool = False) -> None:
+        """Say that something may have changed; what is urgent is written without gathering more."""
         self._wake.set()
-        if self.ledger.changed >= _FULL:
+        if urgent or self.ledger.changed >= _FULL:
             self._full.set()
 
     async def flush(self) -> None:
