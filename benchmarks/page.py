@@ -119,7 +119,7 @@ def charts(results: Results) -> dict[str, str]:
         rows = [
             Bar(
                 f"{rate}, {share}",
-                run["realistic"]["shown_ms"][share],
+                run["by_name"]["shown_ms"][share],
                 f"{run['realistic']['shown_ms'][share]} ms",
                 ours=True,
             )
@@ -127,7 +127,7 @@ def charts(results: Results) -> dict[str, str]:
             if rate.endswith("/s")
             for share in ("p50", "p90", "p99")
         ]
-        drawn["delay"] = chart.bars("From published to visible in /metrics, ms", rows)
+        drawn["delay"] = chart.bars("From published to visible in a scrape of one metric, ms", rows)
     if found := _good(results, "scrape"):
         fewest = min(row["panes"] for row in found["sizes"])
         usual = {row["samples"]: row for row in found["sizes"] if row["panes"] == fewest}
