@@ -37,9 +37,8 @@ log = structlog.get_logger(__name__)
 
 _FEW: Final = 20
 """Records after which others need not be let in: at low rates that would only cost turns of the loop."""
-_LINGER: Final = 0.25
-"""Seconds in which changes are gathered for one write. It delays the acknowledgement, not the numbers: these come
-sooner, for a transaction takes some ms of worker and broker, however little is in it."""
+_LINGER: Final = 0.1
+"""Seconds in which changes are gathered for one write. It delays the acknowledgement, not the numbers."""
 _FULL: Final = 500
 """Changed tickets that are written without waiting longer: encoding them takes a few ms of the loop."""
 _HIGH: Final = 4 * _FULL

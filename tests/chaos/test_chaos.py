@@ -41,7 +41,7 @@ def test_no_fault_changes_a_number(tmp_path):
         assert told["events"] == total
         rows, written = rows_left(address, CHANGELOG)
         assert rows < written, "the changelog was compacted meanwhile"
-        assert any("taken over by another worker" in log for log in cluster.logs()), "the zombie was fenced"
+        # Whether the zombie tried to write before it learned that it is none is chance; test_crash has one that does.
 
 
 FOUND = {

@@ -1014,7 +1014,8 @@ def test_what_holds_of_every_cycle(drawn: Any) -> None:
         if cycle.ended_at is not None and cycle.ended_at < cycle.started_at:
             continue  # void before the hand-off it waited for
         said = [e.type for e in by_cycle[cycle.source, cycle.ticket_id, cycle.target, cycle.number]]
-        assert said[0] == "sla.applied"
+        # Not always first: of a clock that waits for a hand-off the target may change, or the ticket be void, before.
+        assert "sla.applied" in said
         assert said.count("sla.breached") == (cycle.breached_at is not None) <= 1
         assert said.count("sla.met") == (cycle.outcome == "met")
         assert said.count("sla.warning") == len(cycle.warnings)
