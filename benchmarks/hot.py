@@ -2,7 +2,7 @@
 
 The events are lives of ten: an opening (of the hot ticket: a reopening), seven replies, a resolution and a survey.
 *Live*: they are published at an even rate while the worker runs, and so arrive nearly in order. *Catching up*: the
-topics are full, and the worker reads each in stretches, so that most events arrive before others that are earlier.
+topics are full, and the worker is given each in stretches, which it merges.
 """
 
 from __future__ import annotations
