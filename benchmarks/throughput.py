@@ -62,40 +62,33 @@ def measure(
     progress(f"publishing {count:,} events")
     asyncio.run(publish(source, count))
     publishing = time.perf_counter() - started
-    bare, worker, faster = [], [], []
+    runs: dict[str, list[dict[str, Any]]] = {"bare": [], "worker": [], "compiled": []}
     begun = time.perf_counter()
     for number in range(rounds):
         if time.perf_counter() - begun > ENOUGH:
             break
         progress(f"round {number + 1} of {rounds}")
         found = answer(["-m", "benchmarks.bare", address, source.topic_prefix, str(count)])
-        bare.append(rates(found))
+        runs["bare"].append(rates(found))
         settings = settings_for(address, f"{prefix}throughput-{number}", source.topic_prefix)
-        worker.append(rates(follow(settings, count)))
+        runs["worker"].append(rates(follow(settings, count)))
         if place is not None:
             settings = settings_for(address, f"{prefix}compiled-{number}", source.topic_prefix)
-            faster.append(rates(follow(settings, count, place=place)))
+            runs["compiled"].append(rates(follow(settings, count, place=place)))
+    middle = {name: _middle(each) for name, each in runs.items() if each}
     found = {
         "events": count,
         "published_per_second": round(count / publishing),
-        "bare": bare,
-        "worker": worker,
-        "compiled": faster,
-        "ratios": [_ratio(ours, theirs) for ours, theirs in zip(worker, bare, strict=True)],
+        **runs,
+        **{f"{name}_{figure}": value for name, each in middle.items() for figure, value in each.items()},
+        "ratios": _ratios(runs["worker"], runs["bare"]),
         "goal": GOAL,
-        "bare_events_per_second": round(median([run["events_per_second"] for run in bare])),
-        "worker_events_per_second": round(median([run["events_per_second"] for run in worker])),
-        "worker_cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in worker]), 2),
-        "compiled_events_per_second": round(median([run["events_per_second"] for run in faster] or [0])),
-        "compiled_cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in faster] or [0]), 2),
-        "bare_cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in bare]), 2),
-        "peers": {name: _against(name, worker, faster, source, count) for name in peers},
+        "peers": {name: _against(name, middle, source, count) for name in peers},
     }
     found["ratio"] = round(median(found["ratios"]), 3)
-    found["compiled_ratio"] = round(
-        median([_ratio(ours, theirs) for ours, theirs in zip(faster, bare, strict=False)] or [0]), 3
-    )
     found["cpu_ratio"] = round(found["bare_cpu_us_per_event"] / found["worker_cpu_us_per_event"], 3)
+    if runs["compiled"]:
+        found["compiled_ratio"] = round(median(_ratios(runs["compiled"], runs["bare"])), 3)
     return found
 
 
@@ -113,9 +106,7 @@ def compiled() -> Path | None:
     return None if built.returncode else ROOT / "build" / "compiled"
 
 
-def _against(
-    name: str, worker: list[dict[str, Any]], faster: list[dict[str, Any]], source: Settings, count: int
-) -> dict[str, Any]:
+def _against(name: str, middle: dict[str, dict[str, float]], source: Settings, count: int) -> dict[str, Any]:
     """A peer over the same topics; one that fails says why, and the others go on."""
     progress(rivals.NAMES[name])
     try:
@@ -123,30 +114,28 @@ def _against(
         version = rivals.versions()[rivals.PACKAGES[name]]
     except Failed as failed:
         return {"failed": str(failed)}
-    ours = median([run["events_per_second"] for run in worker])
-    cpu = median([run["cpu_us_per_event"] for run in worker])
+    found = {**ran, "version": version}
+    for ours in ("worker", "compiled"):
+        if ours in middle:
+            found[f"{ours}_is_faster"] = round(
+                middle[ours]["events_per_second"] / ran["events_per_second"], 2
+            )
+            found[f"{ours}_needs_less_cpu"] = round(
+                ran["cpu_us_per_event"] / middle[ours]["cpu_us_per_event"], 2
+            )
+    return found
+
+
+def _middle(runs: list[dict[str, Any]]) -> dict[str, float]:
     return {
-        **ran,
-        "version": version,
-        "worker_is_faster": round(ours / ran["events_per_second"], 2),
-        "worker_needs_less_cpu": round(ran["cpu_us_per_event"] / cpu, 2),
-        **_compiled_against(faster, ran),
+        "events_per_second": round(median([run["events_per_second"] for run in runs])),
+        "cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in runs]), 2),
     }
 
 
-def _compiled_against(faster: list[dict[str, Any]], ran: dict[str, Any]) -> dict[str, float]:
-    if not faster:
-        return {}
-    ours = median([run["events_per_second"] for run in faster])
-    cpu = median([run["cpu_us_per_event"] for run in faster])
-    return {
-        "compiled_is_faster": round(ours / ran["events_per_second"], 2),
-        "compiled_needs_less_cpu": round(ran["cpu_us_per_event"] / cpu, 2),
-    }
-
-
-def _ratio(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
-    return round(ours["events_per_second"] / theirs["events_per_second"], 3)
+def _ratios(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[float]:
+    pairs = zip(ours, theirs, strict=True)
+    return [round(our["events_per_second"] / their["events_per_second"], 3) for our, their in pairs]
 
 
 async def publish(settings: Settings, count: int) -> None:

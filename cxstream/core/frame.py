@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from cxstream.core.event import VOID_OUTCOMES, AgentReplied, AnyEvent, Opened, Resolved, Updated
@@ -26,6 +27,7 @@ Place = tuple[int, int, Order]
 _UNKNOWN: Final[tuple[str | None, ...]] = (None, None, None, None)
 _UNLABELLED: Final[Labels] = (NONE, NONE, NONE, NONE, NONE)
 _MOST_SHARED: Final = 50_000
+_MOST_TAGS: Final = 10_000  # sets of tags remembered
 
 _shared: Final[dict[Labels, Labels]] = {}
 
@@ -38,6 +40,12 @@ def share(labels: Labels) -> Labels:
             _shared.clear()
         found = _shared[labels] = labels
     return found
+
+
+@lru_cache(maxsize=_MOST_TAGS)
+def sorted_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Tags sorted, each once; the same object for the same ones."""
+    return tuple(sorted(set(tags)))
 
 
 def order(event: AnyEvent) -> Order:
@@ -170,7 +178,7 @@ class Frame:
             if event.human_since is not None:  # type: ignore[union-attr]
                 self.handoffs = (event.human_since,)  # type: ignore[union-attr]
         if event.tags is not None and self._tagged:
-            self.tags = tuple(sorted(set(event.tags)))
+            self.tags = sorted_tags(event.tags)
         self._keep(event.team, event.channel, event.priority, event.kind)
 
     def relearn(self, events: Sequence[AnyEvent]) -> None:
@@ -186,8 +194,7 @@ class Frame:
             events = sorted(events, key=self._place)
         if self.policies is not None:
             if self.policies.tagged:
-                tags = next((event.tags for event in events if event.tags is not None), ())
-                self.tags = tuple(sorted(set(tags)))
+                self.tags = sorted_tags(next((event.tags for event in events if event.tags is not None), ()))
             self._find_answer(events, self.policies)
         team = channel = priority = kind = None
         for event in events:

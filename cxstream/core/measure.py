@@ -8,7 +8,7 @@ the :class:`Frame` alone. See CONTRACT section 2 and ``docs/semantics.md`` for t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cxstream.core.event import (
     VOID_OUTCOMES,
@@ -19,7 +19,7 @@ from cxstream.core.event import (
     Resolved,
     SurveyAnswered,
 )
-from cxstream.core.frame import Frame, Labels, share
+from cxstream.core.frame import Frame, Labels, share, sorted_tags
 from cxstream.core.pane import (
     FIRST_RESOLUTION,
     FIRST_RESPONSE,
@@ -35,7 +35,7 @@ from cxstream.core.pane import (
 from cxstream.core.policy import FIRST_REPLY
 from cxstream.core.policy import RESOLUTION as RESOLUTION_TARGET
 from cxstream.core.survey import classify
-from cxstream.core.watch import attend, business, sorted_tags
+from cxstream.core.watch import attend, business
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,32 +50,16 @@ SurveyKey = tuple[str, str | None]
 """Survey and survey id: of the answers under one key the last stands."""
 
 
-class Resolution:
-    """The last effective resolution; never changed in place."""
+class Resolution(NamedTuple):
+    """The last effective resolution."""
 
-    __slots__ = ("at", "business", "event_id", "labels", "moment", "void")
-
-    def __init__(
-        self, moment: int, at: int, event_id: str, labels: Labels, *, void: bool, business: int | None = None
-    ) -> None:
-        self.moment = moment
-        self.at = at
-        self.event_id = event_id
-        self.labels = labels
-        self.void = void
-        self.business = business
-        """Time from the opening on the business clock, ms; ``None`` where there is none, or it would be negative."""
-
-    def same(self, other: Resolution | None) -> bool:
-        """Whether both say the same."""
-        return other is not None and (
-            self.moment == other.moment
-            and self.event_id == other.event_id
-            and self.at == other.at
-            and self.labels == other.labels
-            and self.void == other.void
-            and self.business == other.business
-        )
+    moment: int
+    at: int
+    event_id: str
+    labels: Labels
+    void: bool
+    business: int | None = None
+    """Time from the opening on the business clock, ms; ``None`` where there is none, or it would be negative."""
 
 
 class State:
@@ -112,7 +96,6 @@ class State:
 
     def same(self, other: State) -> bool:
         """Whether what follows comes to the same after both."""
-        resolution = self.resolution
         return (
             self.resolved == other.resolved
             and self.first_resolved == other.first_resolved
@@ -120,7 +103,7 @@ class State:
             and self.wait_moves == other.wait_moves
             and self.last_reply == other.last_reply
             and self.labels == other.labels
-            and (resolution.same(other.resolution) if resolution is not None else other.resolution is None)
+            and self.resolution == other.resolution
             and self.tags == other.tags
             and (other.clocks is None if self.clocks is None else self.clocks.same(other.clocks))
         )
@@ -327,7 +310,7 @@ def _resolve(event: Resolved, moment: int, frame: Frame, state: State, out: Yiel
     state.wait = None
     calendar = business(frame, state, RESOLUTION_TARGET)
     worked = None if calendar is None or taken < 0 else calendar.elapsed(event.at - taken, event.at)
-    state.resolution = Resolution(moment, event.at, event.event_id, labels, void=void, business=worked)
+    state.resolution = Resolution(moment, event.at, event.event_id, labels, void, worked)
 
 
 Take = Callable[[Any, int, Frame, State, Yield], None]

@@ -7,7 +7,6 @@ by which a target is evaluated are measurements themselves, with the labels in f
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from cxstream.core.clocks import Clocks
@@ -22,7 +21,7 @@ from cxstream.core.event import (
     Resolved,
     Updated,
 )
-from cxstream.core.frame import Frame, Labels
+from cxstream.core.frame import Frame, Labels, sorted_tags
 from cxstream.core.pane import evaluation
 from cxstream.core.policy import NEXT_REPLY, TARGETS, PolicyHistory
 
@@ -36,7 +35,6 @@ _PLACE: Final = {MET: 0, BREACHED: 1, MET_LATE: 2}
 """Where an outcome is counted among those of its target."""
 
 _new: Final = tuple.__new__  # twice as fast as calling the class
-_MOST_REMEMBERED: Final = 10_000  # sets of tags
 
 Moves = list[Transition]
 
@@ -72,12 +70,6 @@ def attend(group: Sequence[AnyEvent], moment: int, frame: Frame, state: State, o
     if found:
         out.transitions += found
         out.measurements += evaluations(found, policies)
-
-
-@lru_cache(maxsize=_MOST_REMEMBERED)
-def sorted_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Tags sorted, each once; the same object for the same ones."""
-    return tuple(sorted(set(tags)))
 
 
 def _begun(labels: Labels, tags: tuple[str, ...], at: int, history: PolicyHistory) -> Clocks:

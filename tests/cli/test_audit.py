@@ -18,7 +18,17 @@ from cxstream.metrics.server import application, serve
 from cxstream.stream import topics
 from cxstream.stream.partition import Partition
 from cxstream.stream.tail import Tail
-from tests.stream.helpdesk import NOW, event, events, publish, settings_for, settled, started, until
+from tests.stream.helpdesk import (
+    NOW,
+    event,
+    events,
+    overdue,
+    publish,
+    settings_for,
+    settled,
+    started,
+    until,
+)
 
 
 @asynccontextmanager
@@ -92,16 +102,6 @@ async def test_sla_clocks_are_compared_while_their_deadlines_pass(kafka, prefix,
             ledger.clocks.clear()
         told = {each.name: (each.shown, each.expected) for each in (await audited(settings, url)).differences}
         assert told["sla_tickets.desk.first_reply.breached"] == (0, 250)
-
-
-def overdue(worker):
-    """Clocks past their deadline."""
-    return sum(
-        count
-        for ledger in worker.ledgers().values()
-        for (_, state, _), count in ledger.clocks.items()
-        if state == 2
-    )
 
 
 async def test_deadlines_that_have_yet_to_pass_are_waited_for_and_named(kafka, prefix, monkeypatch):

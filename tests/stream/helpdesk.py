@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import TopicPartition
 
+from cxstream.core.cycle import OVERDUE
 from cxstream.core.ledger import Ledger
 from cxstream.core.reading import read
 from cxstream.core.tally import Tally
@@ -66,6 +67,16 @@ def totals(ledgers: Iterable[Ledger]) -> dict[str, object]:
             added[f"{measure} count"] = added.get(f"{measure} count", 0) + sum(counts)
             added[f"{measure} sum"] = added.get(f"{measure} sum", 0) + total
     return added
+
+
+def overdue(worker: Worker) -> int:
+    """Clocks past their deadline."""
+    return sum(
+        count
+        for ledger in worker.ledgers().values()
+        for (_, state, _), count in ledger.clocks.items()
+        if state == OVERDUE
+    )
 
 
 def expected(settings: Settings, sent: Iterable[Event]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
 
-from tests.stream.helpdesk import event, publish, settings_for, started, until
+from tests.stream.helpdesk import event, overdue, publish, settings_for, started, until
 
 ROOT = Path(__file__).parents[2]
 LAG = 1_500  # ms that a busy machine may take to notice a breach
@@ -50,15 +50,6 @@ async def told(settings, *kinds):
 
 def evaluations(worker, outcome):
     return sum(count for (_, each, _), count in worker.tally.evaluations.items() if each == outcome)
-
-
-def overdue(worker):
-    return sum(
-        count
-        for ledger in worker.ledgers().values()
-        for (_, state, _), count in ledger.clocks.items()
-        if state == 2
-    )
 
 
 async def test_silence_is_a_breach_at_its_deadline(kafka, prefix, tmp_path):
