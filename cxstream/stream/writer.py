@@ -71,8 +71,10 @@ def producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
         **client_options(settings.security),
         **options,
     )
+    accumulator = made._message_accumulator  # noqa: SLF001
     # aiokafka drops a batch that has not been sent for the length of a request timeout; there is no setting.
-    made._message_accumulator._batch_ttl = math.inf  # noqa: SLF001
+    accumulator._batch_ttl = math.inf  # noqa: SLF001
+    accumulator._pending_batches = _Pending()  # noqa: SLF001
     made.client.coordinator_lookup = _patient(made.client.coordinator_lookup)
     return made
 
@@ -89,12 +91,20 @@ def _patient(lookup: Callable[..., Awaitable[int]]) -> Callable[..., Awaitable[i
     return looked_up
 
 
+class _Pending(set[Any]):
+    """Batches on their way; one that `dispose` has given up may come back, which aiokafka takes for a mistake."""
+
+    remove = set.discard
+
+
 async def dispose(client: AIOKafkaProducer) -> None:
     """Close a producer at once, whatever it still waits for: what matters has been acknowledged."""
     client._message_accumulator.fail_all(KafkaError("closed"))  # noqa: SLF001 - it would wait for the broker for ever
     with contextlib.suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(_CLOSING):
             await client.stop()
+            return
+    await client.client.close()  # which `stop` has not come to
 
 
 def packed(

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,6 +50,14 @@ def obstacle() -> str | None:
         cause = next((line for line in lines if "ERROR" in line), lines[-1])
         return f"Maven cannot get Kafka's jars: {cause[:200]}"
     return None
+
+
+def state(process: Path) -> str:
+    """Return the letter that Linux gives the state of a process or thread; ``X`` when it is gone."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def free_ports(count: int) -> list[int]:
@@ -140,6 +149,8 @@ class RealBroker:
     def pause(self) -> None:
         """Freeze: connections stay open and nothing answers, as in a long pause of the machine."""
         os.kill(self.pid, signal.SIGSTOP)
+        while any(state(thread) not in "TtZX" for thread in Path(f"/proc/{self.pid}/task").iterdir()):
+            time.sleep(0.005)  # a thread that runs on another core answers until the signal is there
 
     def resume(self) -> None:
         """Undo `pause`."""

@@ -1,0 +1,40 @@
+"""Closing a producer: at once, without an error, and with nothing left open, whatever it still waits for."""
+
+import asyncio
+
+import pytest
+from aiokafka.errors import KafkaError
+
+from cxstream.stream.writer import dispose, producer
+from tests.kafka import RealBroker, obstacle
+from tests.stream.helpdesk import settings_for
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def broker(tmp_path):
+    if reason := obstacle():
+        pytest.skip(f"no real Kafka: {reason}")
+    with RealBroker(tmp_path, properties={"auto.create.topics.enable": "true"}) as made:
+        yield made
+
+
+@pytest.mark.parametrize("broken_off", [True, False])
+async def test_a_producer_is_given_up_with_a_batch_on_its_way(broker, broken_off):
+    client = producer(settings_for(broker.address, "x-"), enable_idempotence=True)
+    await client.start()
+    await client.send_and_wait("topic", b"before", partition=0)
+    broker.pause()
+    held = await client.send("topic", b"on its way", partition=0)
+    while client._message_accumulator._batches:
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(dispose(client))
+    if broken_off:
+        with pytest.raises(KafkaError, match="closed"):
+            await held
+        broker.kill()
+    await asyncio.wait_for(closing, 10)
+    with pytest.raises(KafkaError, match="closed"):
+        await held
+    assert not any(connection.connected() for connection in client.client._conns.values())
