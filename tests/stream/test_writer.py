@@ -27,7 +27,7 @@ async def test_a_producer_is_given_up_with_a_batch_on_its_way(broker, broken_off
     await client.send_and_wait("topic", b"before", partition=0)
     broker.pause()
     held = await client.send("topic", b"on its way", partition=0)
-    while client._message_accumulator._batches:
+    while client._message_accumulator._batches:  # noqa: ASYNC110 - aiokafka has no event for it
         await asyncio.sleep(0)
     closing = asyncio.create_task(dispose(client))
     if broken_off:
