@@ -201,9 +201,9 @@ class Recovery:
         tickets = 0
         for tickets in ledger.rebuild(now):
             self.progress = f"building the ledger of partition {partition.number}: {tickets} tickets"
+            if ledger.newest is not None:  # where the clock follows the events, panes of long ago go at once
+                ledger.advance(self._clock.accept(ledger.newest))
             await asyncio.sleep(0)
-        if ledger.newest is not None:
-            ledger.advance(self._clock.accept(ledger.newest))
         partition.ledger = ledger
         self.rebuilt += 1
         log.info(
