@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from cxstream.core.tally import Result, Tally
     from cxstream.core.watch import Running
 
-_HOT: Final = 4_000
-"""So many tickets, at least, are kept decoded although nothing of them is waiting to be written; at most twice as
-many, which is about 10 MB."""
-
 _LONG: Final = 8
 """Pages from which on a ticket is always kept decoded, so that no event pays for reading them all."""
 
@@ -66,10 +62,12 @@ class Ledger:
         *,
         tells: bool = False,
         lists: bool = False,
+        decoded: int = 4_000,
     ) -> None:
         """``tells`` keeps the transitions of SLA clocks for :meth:`take_moves`; else nobody takes them.
 
-        ``lists`` keeps :attr:`deadlines`, by which single tickets are found.
+        ``lists`` keeps :attr:`deadlines`, by which single tickets are found. ``decoded`` is how many tickets, at least,
+        are kept decoded although nothing of them is waiting to be written; at most twice as many, some 5 kB each.
         """
         self.rolling = Rolling(rules, now)
         self.backlog = Backlog(rules)
@@ -86,6 +84,7 @@ class Ledger:
         self._stored = stored
         self._dirty: dict[bytes, Ticket] = {}
         # Two generations: a full one becomes the elder and the elder is dropped, at no cost per ticket.
+        self._generation = decoded
         self._hot: dict[bytes, Ticket] = {}
         self._warm: dict[bytes, Ticket] = {}
         self._long: dict[bytes, Ticket] = {}
@@ -244,7 +243,7 @@ class Ledger:
             if ticket.summary.state in _FINAL:
                 self._schedule(key, ticket)
         self._hot.update(dirty)
-        if len(self._hot) > _HOT:
+        if len(self._hot) > self._generation:
             self._warm, self._hot = self._hot, {}
         for key, value in rows:
             if value is None:

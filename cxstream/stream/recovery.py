@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from aiokafka import TopicPartition
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from cxstream.stream.letters import DeadLetters
 
 log = structlog.get_logger(__name__)
+
+_DECODED: Final = 16_000
+"""Tickets that a worker keeps decoded, whatever the number of its partitions: 80 MB once it has seen so many, and at
+most twice as much."""
 
 
 class Recovery:
@@ -94,7 +98,7 @@ class Recovery:
             for number, partition in list(candidates.items()):
                 if not hasattr(partition, "ledger"):
                     try:
-                        await self._build(partition)
+                        await self._build(partition, _DECODED // len(candidates))
                     except FormatError:  # nothing may be written, not even by the others
                         raise
                     except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
@@ -193,11 +197,13 @@ class Recovery:
         if hasattr(partition, "ledger"):
             del partition.ledger
 
-    async def _build(self, partition: Partition) -> None:
+    async def _build(self, partition: Partition, decoded: int) -> None:
         partition.marks = Marks(partition.stored.get(mark.KEY))
         now, started = self._clock.now(), clocks.wall()
         lists = self._settings.ticket_api
-        ledger = Ledger(self._rules(), self._tally, partition.stored, now, tells=True, lists=lists)
+        ledger = Ledger(
+            *(self._rules(), self._tally, partition.stored, now), tells=True, lists=lists, decoded=decoded
+        )
         tickets = 0
         for tickets in ledger.rebuild(now):
             self.progress = f"building the ledger of partition {partition.number}: {tickets} tickets"
