@@ -277,7 +277,7 @@ GOALS: Final = (
     ),
     Goal(
         "soak",
-        "long run: memory from the tenth of 24 simulated days on",
+        f"long run: memory from day {soak.FULL:.0f} to {soak.DAYS:.0f} of the simulation",
         f"flat (grows ≤ {soak.GOAL:.0%})",
         _soak_found,
         lambda r: r["full"] is not None and r["full"]["growth"] <= soak.GOAL,

@@ -1,8 +1,9 @@
-"""The long run: half an hour of steady traffic that is 24 days for windows, retention and tickets.
+"""The long run: half an hour of steady traffic that is 45 days for windows, retention and tickets.
 
 The worker runs by the event clock, its wall clock follows (see `hurried`), and it keeps tickets for eight days. So
-from the tenth day on windows and ticket table are full, as much is forgotten as is added, and memory must be flat.
-The traffic has reopenings, surveys, duplicates, late events and breaches.
+the ticket table is full after two weeks and the longest window after its 30 days: from then on as much is forgotten as
+is added, and over two whole weeks memory must be flat. The traffic has reopenings, surveys, duplicates, late events
+and breaches.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from cxstream.stream import topics
 
 SECONDS: Final = 1_800.0
 RATE: Final = 5_000.0
-DAYS: Final = 24.0
+DAYS: Final = 45.0
 RETENTION: Final = 8
 """Days."""
-FULL: Final = 10.0
+FULL: Final = 31.0
 """Simulated days after which nothing is expected to grow."""
 GOAL: Final = 0.05
 """Growth of memory from then to the end, as a share of it."""
 _DAY: Final = 86_400_000  # ms
-_EVENTS_PER_TICKET: Final = 4.5
+_EVENTS_PER_TICKET: Final = 4.9
 _EVERY: Final = 5.0
 """Seconds between two looks, of a run of full length."""
 _LOOKS: Final = 12

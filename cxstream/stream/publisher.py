@@ -87,10 +87,17 @@ class Publisher:
                 self._producer = None
 
     async def send(
-        self, topic: str, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]] | None = None
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        headers: list[tuple[str, bytes]] | None = None,
+        *,
+        at: int | None = None,
     ) -> None:
         """Take a record for a topic (its canonical name); waits only if the broker cannot follow.
 
+        It is dated ``at``, ms, or now. A worker that catches up merges the topics by these dates.
         Raises ``TooLargeError`` for this record, and ``KafkaError`` if an earlier one was not accepted.
         """
         lanes = self._lanes.get(topic)
@@ -105,7 +112,7 @@ class Publisher:
             if len(home) > _KEYS:
                 home.clear()
             place = home[key] = partition_of(key, len(lanes))
-        await lanes[place % len(lanes)].add(key, value, headers or [])
+        await lanes[place % len(lanes)].add(key, value, headers or [], at)
 
     async def flush(self) -> None:
         """Return when everything taken so far has been acknowledged; raise ``KafkaError`` if something was not."""
@@ -145,17 +152,19 @@ class _Lane:
         self._error: BaseException | None = None
         self._task = asyncio.create_task(self._run(), name=f"publish-{topic}-{partition}")
 
-    async def add(self, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+    async def add(
+        self, key: bytes, value: bytes | None, headers: list[tuple[str, bytes]], at: int | None
+    ) -> None:
         """Take a record; waits if too many batches are waiting."""
         if not self._room.is_set():
             await self._room.wait()
         if self._error is not None:
             raise self._error
         batch = self._open
-        if batch is None or batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+        if batch is None or batch.append(key=key, value=value, timestamp=at, headers=headers) is None:
             self.push()
             batch = self._open = self._client.create_batch()
-            batch.append(key=key, value=value, timestamp=None, headers=headers)
+            batch.append(key=key, value=value, timestamp=at, headers=headers)
             self._empty.clear()
             self._timer = asyncio.get_running_loop().call_later(self._publisher.linger, self.push)
 

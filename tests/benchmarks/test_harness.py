@@ -226,7 +226,7 @@ class TestSoak:
         assert found["days"] > soak.FULL
         assert sum(found["results"].values()) == 2_800
         most = max(look["tickets"] for look in found["looks"])
-        opened = len({record.key for record in events.records(2_800, 2_800 / 4.5 / soak.DAYS)})
+        opened = len({record.key for record in events.records(2_800, 2_800 / 4.9 / soak.DAYS)})
         assert most < opened  # those of the first days are gone before the last come
         assert "days" in told("soak", found)
 
@@ -236,14 +236,14 @@ class TestSoak:
             {
                 "seconds": day * 10.0,
                 "day": day,
-                "resident_mb": 100 + max(0, 10 - day) + day,
+                "resident_mb": 100 + max(0, 31 - day) + day,
                 **dict.fromkeys(names, 1),
             }
-            for day in range(25)
+            for day in range(46)
         ]
         full = soak.judged(looks)["full"]
         assert full["mb_per_simulated_day"] == pytest.approx(1.0)
-        assert full["growth"] == pytest.approx(14 / 117, abs=1e-4)
+        assert full["growth"] == pytest.approx(14 / 138, abs=1e-4)
         assert soak.judged(looks[:9])["full"] is None
 
 
