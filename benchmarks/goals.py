@@ -155,9 +155,9 @@ GOALS: Final = (
         "throughput, four topics mixed, durable, against the bare loop",
         f"≥ {throughput.GOAL}, aim for 0.5",
         lambda r: (
-            f"**{r['ratio']}** ({r['worker_events_per_second']:,} against {r['bare_events_per_second']:,} events/s);"
-            f" by processor time {r['cpu_ratio']}"
-            + (f"; with a compiled core **{r['compiled_ratio']}**" if r.get("compiled") else "")
+            f"**{r['ratio']:.3f}** ({r['worker_events_per_second']:,} against"
+            f" {r['bare_events_per_second']:,} events/s); by processor time {r['cpu_ratio']:.3f}"
+            + (f"; with a compiled core **{r['compiled_ratio']:.3f}**" if r.get("compiled") else "")
         ),
         lambda r: r["ratio"] >= throughput.GOAL,
         _throughput_why,

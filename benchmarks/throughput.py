@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ SMALL: Final = 5_000
 PROFILED: Final = 400_000
 """Events of the run under cProfile."""
 ROUNDS: Final = 2
-ENOUGH: Final = 100.0
+ENOUGH: Final = 400.0
 """Seconds of rounds after which no other one is begun: the suite has to end."""
 GOAL: Final = 0.35
 _SLOW: Final = 600.0
@@ -55,41 +55,98 @@ def measure(
     peers: tuple[str, ...] = tuple(rivals.NAMES),
     compiling: bool = True,
 ) -> dict[str, Any]:
-    """Publish once, then bare loop and worker in turns, interpreted and compiled, then each peer."""
-    place = compiled() if compiling else None
+    """Publish once; then in rounds the worker, interpreted and compiled, and each peer, a bare loop before and after.
+
+    How fast a machine is changes from minute to minute, so what is compared are the ratios to the two loops beside.
+    """
     source = settings_for(address, f"{prefix}throughput", f"{prefix}throughput.")
+    contenders = _contenders(source, count, peers, compiled() if compiling else None)
     started = time.perf_counter()
     progress(f"publishing {count:,} events")
     asyncio.run(publish(source, count))
     publishing = time.perf_counter() - started
-    runs: dict[str, list[dict[str, Any]]] = {"bare": [], "worker": [], "compiled": []}
+    bare = [_bare(source, count)]
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in contenders}
+    failed: dict[str, str] = {}
     begun = time.perf_counter()
     for number in range(rounds):
         if time.perf_counter() - begun > ENOUGH:
             break
-        progress(f"round {number + 1} of {rounds}")
-        found = answer(["-m", "benchmarks.bare", address, source.topic_prefix, str(count)])
-        runs["bare"].append(rates(found))
-        settings = settings_for(address, f"{prefix}throughput-{number}", source.topic_prefix)
-        runs["worker"].append(rates(follow(settings, count)))
-        if place is not None:
-            settings = settings_for(address, f"{prefix}compiled-{number}", source.topic_prefix)
-            runs["compiled"].append(rates(follow(settings, count, place=place)))
+        for name, run in contenders.items():
+            if name in failed:
+                continue
+            progress(f"round {number + 1} of {rounds}: {rivals.NAMES.get(name, name)}")
+            try:
+                ran = rates(run(number))
+            except Failed as error:
+                if name not in peers:
+                    raise
+                failed[name] = str(error)
+                continue
+            bare.append(_bare(source, count))
+            runs[name].append(_beside(ran, bare[-2], bare[-1]))
     middle = {name: _middle(each) for name, each in runs.items() if each}
+    ours = {name: middle[name] for name in ("worker", "compiled") if name in middle}
+    loop = _middle([_beside(run, run, run) for run in bare])
     found = {
         "events": count,
         "published_per_second": round(count / publishing),
-        **runs,
-        **{f"{name}_{figure}": value for name, each in middle.items() for figure, value in each.items()},
-        "ratios": _ratios(runs["worker"], runs["bare"]),
+        "bare": bare,
+        "worker": runs["worker"],
+        "compiled": runs.get("compiled", []),
+        **{
+            f"{name}_{figure}": each[figure]
+            for name, each in {"bare": loop, **ours}.items()
+            for figure in ("events_per_second", "cpu_us_per_event")
+        },
+        "ratios": [run["ratio"] for run in runs["worker"]],
+        "ratio": middle["worker"]["ratio"],
+        "cpu_ratio": middle["worker"]["cpu_ratio"],
         "goal": GOAL,
-        "peers": {name: _against(name, middle, source, count) for name in peers},
+        "peers": {
+            name: {"failed": failed[name]} if name in failed else _against(name, middle[name], ours)
+            for name in peers
+        },
     }
-    found["ratio"] = round(median(found["ratios"]), 3)
-    found["cpu_ratio"] = round(found["bare_cpu_us_per_event"] / found["worker_cpu_us_per_event"], 3)
-    if runs["compiled"]:
-        found["compiled_ratio"] = round(median(_ratios(runs["compiled"], runs["bare"])), 3)
+    if "compiled" in ours:
+        found["compiled_ratio"] = ours["compiled"]["ratio"]
     return found
+
+
+Run = Callable[[int], dict[str, Any]]
+"""One run of a round."""
+
+
+def _contenders(source: Settings, count: int, peers: Iterable[str], place: Path | None) -> dict[str, Run]:
+    address, prefix = source.brokers[0], source.topic_prefix
+
+    def worker(name: str, root: Path) -> Run:
+        return lambda number: follow(
+            settings_for(address, f"{source.app}-{name}-{number}", prefix), count, place=root
+        )
+
+    def peer(name: str) -> Run:
+        return lambda _: rivals.run(name, address, prefix, count)
+
+    found = {"worker": worker("worker", ROOT)}
+    if place is not None:
+        found["compiled"] = worker("compiled", place)
+    return found | {name: peer(name) for name in peers}
+
+
+def _bare(source: Settings, count: int) -> dict[str, Any]:
+    return rates(answer(["-m", "benchmarks.bare", source.brokers[0], source.topic_prefix, str(count)]))
+
+
+def _beside(run: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """A run with its ratios to the bare loops before and after it."""
+    speed = (before["events_per_second"] + after["events_per_second"]) / 2
+    cpu = (before["cpu_us_per_event"] + after["cpu_us_per_event"]) / 2
+    return {
+        **run,
+        "ratio": round(run["events_per_second"] / speed, 4),
+        "cpu_ratio": round(cpu / max(run["cpu_us_per_event"], 0.01), 4),
+    }
 
 
 def profile(address: str, path: Path, count: int = PROFILED) -> None:
@@ -106,23 +163,16 @@ def compiled() -> Path | None:
     return None if built.returncode else ROOT / "build" / "compiled"
 
 
-def _against(name: str, middle: dict[str, dict[str, float]], source: Settings, count: int) -> dict[str, Any]:
-    """A peer over the same topics; one that fails says why, and the others go on."""
-    progress(rivals.NAMES[name])
-    try:
-        ran = rates(rivals.run(name, source.brokers[0], source.topic_prefix, count))
-        version = rivals.versions()[rivals.PACKAGES[name]]
-    except Failed as failed:
-        return {"failed": str(failed)}
-    found = {**ran, "version": version}
-    for ours in ("worker", "compiled"):
-        if ours in middle:
-            found[f"{ours}_is_faster"] = round(
-                middle[ours]["events_per_second"] / ran["events_per_second"], 2
-            )
-            found[f"{ours}_needs_less_cpu"] = round(
-                ran["cpu_us_per_event"] / middle[ours]["cpu_us_per_event"], 2
-            )
+def _against(name: str, peer: dict[str, float], ours: dict[str, dict[str, float]]) -> dict[str, Any]:
+    return {**_compared(peer, ours), "version": rivals.versions()[rivals.PACKAGES[name]]}
+
+
+def _compared(peer: dict[str, float], ours: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """A peer's middle, and how many times faster and cheaper ours are, by the bare loops beside both."""
+    found: dict[str, Any] = {**peer}
+    for our, middle in ours.items():
+        found[f"{our}_is_faster"] = round(middle["ratio"] / peer["ratio"], 2)
+        found[f"{our}_needs_less_cpu"] = round(middle["cpu_ratio"] / peer["cpu_ratio"], 2)
     return found
 
 
@@ -130,12 +180,9 @@ def _middle(runs: list[dict[str, Any]]) -> dict[str, float]:
     return {
         "events_per_second": round(median([run["events_per_second"] for run in runs])),
         "cpu_us_per_event": round(median([run["cpu_us_per_event"] for run in runs]), 2),
+        "ratio": round(median([run["ratio"] for run in runs]), 4),
+        "cpu_ratio": round(median([run["cpu_ratio"] for run in runs]), 4),
     }
-
-
-def _ratios(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[float]:
-    pairs = zip(ours, theirs, strict=True)
-    return [round(our["events_per_second"] / their["events_per_second"], 3) for our, their in pairs]
 
 
 async def publish(settings: Settings, count: int) -> None:

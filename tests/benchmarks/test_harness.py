@@ -20,6 +20,7 @@ from benchmarks import (
     machine,
     page,
     parts,
+    rivals,
     scrape,
     soak,
     state,
@@ -184,6 +185,27 @@ class TestThroughput:
         assert "invalid" not in found["worker"][0]["results"]
         assert found["ratio"] > 0
         assert "ratio" in told("throughput", found)
+
+    def test_a_run_is_compared_with_the_loops_beside_it(self):
+        def run(events: int, cpu: float) -> dict:
+            return {"events_per_second": events, "cpu_us_per_event": cpu}
+
+        ours = throughput._middle([throughput._beside(run(50, 20.0), run(100, 4.0), run(300, 6.0))])
+        assert (ours["ratio"], ours["cpu_ratio"]) == (0.25, 0.25)
+        theirs = throughput._middle([throughput._beside(run(50, 20.0), run(400, 2.0), run(600, 2.0))])
+        found = throughput._compared(theirs, {"worker": ours})
+        assert (found["worker_is_faster"], found["worker_needs_less_cpu"]) == (2.5, 2.5)
+
+    def test_a_peer_that_fails_says_why_and_the_others_go_on(self, kafka, prefix, monkeypatch):
+        def fails(*_: object) -> dict:
+            raise Failed("no luck")
+
+        monkeypatch.setattr(rivals, "run", fails)
+        found = throughput.measure(
+            kafka.address, 1_000, rounds=2, prefix=prefix, peers=("quix",), compiling=False
+        )
+        assert found["peers"] == {"quix": {"failed": "no luck"}}
+        assert (len(found["worker"]), len(found["bare"])) == (2, 3)
 
 
 class TestState:

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from cxstream.core.ledger import Ledger
-from cxstream.metrics.copied import copy
+from cxstream.metrics.copied import TURN, copy
 from cxstream.metrics.exposition import Form
 from cxstream.metrics.frozen import freeze
 from cxstream.metrics.scrape import Scrapes
@@ -59,6 +59,30 @@ async def test_who_asks_while_one_is_encoded_gets_the_next(worker, options):
     assert 'topic="ticket-opened",result="applied"} 1' in second.decode()
     assert second is third is fourth
     assert encodings == 2
+
+
+async def test_what_is_known_to_be_quick_is_encoded_in_the_loop(worker, options):
+    scrapes, form = Scrapes(worker, options), Form(False, False, frozenset({"cxstream_tickets_total"}))
+    encode, threads = scrapes._encode, []
+
+    def noting(copied, forms, wanted):
+        threads.append(threading.current_thread() is threading.main_thread())
+        return encode(copied, forms, wanted)
+
+    scrapes._encode = noting
+    await scrapes.body(form)
+    assert scrapes._spent[frozenset({form})] < TURN
+    await scrapes.body(form)
+    scrapes._spent[frozenset({form})] = TURN
+    await scrapes.body(form)
+    assert threads == [False, True, False]
+
+
+async def test_little_is_remembered_of_what_was_asked_for(worker, options):
+    scrapes = Scrapes(worker, options)
+    for number in range(300):
+        await scrapes.body(Form(False, False, frozenset({f"cxstream_{number}"})))
+    assert len(scrapes._spent) <= 100
 
 
 async def test_a_scraper_that_goes_away_takes_nothing_from_the_others(worker, options):
