@@ -102,8 +102,13 @@ def _throughput_why(results: Results) -> str:
     found = results["throughput"]
     return (
         f"an event costs {found['worker_cpu_us_per_event']} µs of processor time, in the bare loop"
-        f" {found['bare_cpu_us_per_event']}: some hundred small steps of interpreted Python, of which compiling the"
-        " core takes away half (*The core alone* tells stage by stage)"
+        f" {found['bare_cpu_us_per_event']}: some hundred small steps of interpreted Python (*The core alone* tells"
+        " stage by stage)"
+        + (
+            f"; with the core compiled it costs {found['compiled_cpu_us_per_event']}"
+            if found.get("compiled")
+            else ""
+        )
     )
 
 

@@ -104,7 +104,7 @@ def measure(
         "cpu_ratio": middle["worker"]["cpu_ratio"],
         "goal": GOAL,
         "peers": {
-            name: {"failed": failed[name]} if name in failed else _against(name, middle[name], ours)
+            name: _against(name, middle[name], ours) if name in middle else {"failed": failed[name]}
             for name in peers
         },
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from job import PANES, TOPICS, WAIT, Measured, add, empty, learn, read
@@ -66,7 +67,7 @@ def main(address: str, prefix: str, count: str, directory: str) -> None:
     """Read the topics until nothing comes any more."""
     app = Application(
         address,
-        consumer_group=f"{prefix}quix",
+        consumer_group=f"{prefix}quix-{Path(directory).name}",  # a second run is to begin with nothing, too
         auto_offset_reset="earliest",
         state_dir=directory,
         loglevel="ERROR",
