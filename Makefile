@@ -71,7 +71,7 @@ format: install ## let ruff mend what it can
 kafka: ## a real single-node Kafka in the foreground (Java 17 and Maven, no Docker); KAFKA_PORT=9092
 	@tests/kafka/broker.sh $${TMPDIR:-/tmp}/cxstream-kafka $(KAFKA_PORT)
 
-bench: install ## measure everything but the long run, into docs/performance.md (20 minutes; see benchmarks/)
+bench: install ## measure everything but the long run, into docs/performance.md (half an hour; see benchmarks/)
 	@$(BIN)/python -m benchmarks --write $(ARGS)
 
 soak: install ## the long run, into docs/performance.md (half an hour)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from benchmarks.events import START, Record, encode
 from benchmarks.running import RunningWorker, progress, settings_for, wait_until_applied
-from benchmarks.throughput import follow, rates
+from benchmarks.throughput import follow, publish_records, rates
 from cxstream.settings import Settings
 from cxstream.stream import topics
 from cxstream.stream.publisher import Publisher
@@ -75,7 +75,8 @@ def measure(
         settings = settings_for(address, f"{prefix}live-{name}", f"{prefix}live-{name}.")
         live[name] = rates(_live(settings, list(lives(count, hot=hot))))
         settings = settings_for(address, f"{prefix}late-{name}", f"{prefix}late-{name}.")
-        asyncio.run(_fill(settings, list(lives(behind, hot=hot))))
+        since = time.time_ns() // 1_000_000 - behind
+        asyncio.run(publish_records(settings, lives(behind, hot=hot), since))
         late[name] = rates(follow(settings, behind))
     return {"live": _compared(live), "catching_up": _compared(late)}
 
@@ -98,14 +99,6 @@ def _live(settings: Settings, made: list[Record]) -> dict[str, Any]:
             "cpu_seconds": worker.cpu() - cpu,
             "all": applied == len(made),
         }
-
-
-async def _fill(settings: Settings, made: list[Record]) -> None:
-    await topics.create(settings)
-    first = time.time_ns() // 1_000_000 - len(made)
-    async with Publisher(settings) as publisher:
-        for at, (topic, key, value) in enumerate(made, first):
-            await publisher.send(topic, key, value, at=at)
 
 
 async def _publish(settings: Settings, made: list[Record]) -> None:

@@ -190,12 +190,12 @@ async def publish(settings: Settings, count: int) -> None:
     await publish_records(settings, records(count))
 
 
-async def publish_records(settings: Settings, made: Iterable[Record]) -> None:
-    """Create the topics and publish."""
+async def publish_records(settings: Settings, made: Iterable[Record], since: int | None = None) -> None:
+    """Create the topics and publish; the records are dated now, or one a ms from ``since`` on."""
     await topics.create(settings)
     async with Publisher(settings) as publisher:
-        for topic, key, value in made:
-            await publisher.send(topic, key, value)
+        for number, (topic, key, value) in enumerate(made):
+            await publisher.send(topic, key, value, at=None if since is None else since + number)
 
 
 def follow(
