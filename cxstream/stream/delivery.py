@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
 import structlog
@@ -51,6 +51,8 @@ _SATED: Final = 0.01
 
 _COMMIT: Final = 3.0
 """Seconds after which a commit is given up."""
+_LEAVE: Final = 3.0
+"""Seconds to leave the group and to disconnect in order."""
 _JOIN: Final = 0.5
 """Seconds to wait for the consumer's thread to end once its work is done."""
 
@@ -122,10 +124,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def on_crash(self, *_: Any, **__: Any) -> None:
         """Print nothing: the app is told, and tells."""
 
+    def release(self) -> None:
+        """Close the loop of a thread that was never started; one that was closes its own."""
+        if not self._thread_started.is_set():
+            self.thread_loop.close()
+
+    def set_shutdown(self) -> None:
+        """Tell the app that the thread is about to end, if there still is an app: one that gave up has not waited."""
+        with contextlib.suppress(RuntimeError):  # its loop is closed
+            super().set_shutdown()
+
+    async def _wakeup_timer_in_thread(self) -> None:
+        pass  # the worker's loop needs nobody to wake it, and may be closed
+
     async def on_thread_stop(self) -> None:
-        """Disconnect; with the broker away aiokafka ends with the cancellation of a fetch of its own."""
-        with contextlib.suppress(asyncio.CancelledError):
-            await super().on_thread_stop()
+        """Disconnect; with the broker away aiokafka ends with the cancellation of a fetch of its own, or not at all."""
+        with contextlib.suppress(asyncio.CancelledError, TimeoutError, RuntimeError):  # the last: as above
+            async with asyncio.timeout(_LEAVE):
+                await super().on_thread_stop()
+        if self._consumer is not None:
+            await self._consumer._client.close()  # noqa: SLF001 - what was broken off has left its connections open
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # aiokafka tries for as long as the broker is away, which would hold up a shutdown. Nothing is lost with a
@@ -202,6 +220,10 @@ class Consumer(driver.Consumer):
             await self._commit(behind)  # for those who watch the group's lag; nothing here depends on it
         return {**committed, **targets}
 
+    def release(self) -> None:
+        """Give back what was taken for a thread that has not been needed."""
+        self._thread.release()  # type: ignore[attr-defined] # it is one of ours
+
     def forget(self) -> None:
         """Stop waiting for acknowledgements: those that are missing will not come."""
         self._unacked_messages.clear()
@@ -243,6 +265,14 @@ class App(faust.App):
 
     fetch_wait: int = 500
     """How long a fetch may wait for data, ms. Other requests to the same broker wait behind it."""
+
+    async def stop(self) -> None:
+        """Stop, also an app whose start did not come as far as its consumer."""
+        try:
+            await super().stop()
+        finally:
+            if self._consumer is not None:
+                cast("Consumer", self._consumer).release()
 
     @staticmethod
     def positions() -> dict[TP, int]:

@@ -1,8 +1,11 @@
 """Delivery relies on internals of faust-streaming and aiokafka: these tests fail when a release changes them."""
 
+import asyncio
 import hashlib
 import importlib.metadata
 import inspect
+import threading
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -11,6 +14,7 @@ from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
+from mode.threads import ServiceThread
 
 from cxstream.stream import delivery
 from cxstream.stream.app import EMBEDDED_FETCH_WAIT, build
@@ -52,6 +56,8 @@ PINNED = {
     base.Consumer._wait_next_records: "6218e1969a63",
     base.Consumer.perform_seek: "0e8c130ff4b0",
     base.Consumer.ack: "5fcf41cf4515",
+    ServiceThread._wakeup_timer_in_thread: "25a1647d37d5",
+    ServiceThread._shutdown_thread: "d7377862e734",
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f",
     driver.AIOKafkaConsumerThread._fetch_records: "39a2c6c79fc1",
     driver.AIOKafkaConsumerThread._commit: "932852ce7a23",
@@ -111,3 +117,61 @@ async def test_a_lookup_that_loses_its_connection_is_repeated():
         "NodeNotReadyError"
         in inspect.getsource(Sender._find_coordinator).partition("except Errors.KafkaError")[0]
     )
+
+
+class Lingering(delivery.ConsumerThread):
+    """A consumer's thread without a broker, which leaves its group only when it is told to."""
+
+    def __init__(self, consumer: delivery.Consumer, **kwargs: object) -> None:
+        super().__init__(consumer, **kwargs)
+        self.told = threading.Event()
+        self.left = self.thread_loop.create_future()
+
+    async def on_start(self) -> None:
+        self._consumer = self
+        self._client = SimpleNamespace(close=self.close)
+        self.idle = asyncio.create_task(asyncio.Event().wait())
+
+    async def close(self) -> None:
+        self.left.set_result(None)
+
+    async def stop(self) -> None:
+        """Of aiokafka's consumer: hang, as one does whose group is in the midst of a rebalance."""
+        await asyncio.to_thread(self.told.wait)
+        await asyncio.Event().wait()
+
+
+async def test_an_app_that_stops_before_its_consumer_starts_leaves_no_loop_open(tmp_path):
+    app = build(settings_for("localhost:1", "x-"), 4, tmp_path)
+    thread = app.consumer._thread
+    await app.stop()
+    assert thread.thread_loop.is_closed()
+
+
+def test_a_thread_that_outlives_its_app_ends_in_order(tmp_path, monkeypatch):
+    """An app that has given up does not wait for its consumer's thread, which then finds nobody to report to."""
+    monkeypatch.setattr(delivery, "_LEAVE", 0.2)
+    failures: list[BaseException | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: failures.append(args.exc_value))
+    loop = asyncio.new_event_loop()
+
+    async def begin() -> Lingering:
+        app = build(settings_for("localhost:1", "x-"), 4, tmp_path)
+        thread = Lingering(app.consumer, loop=loop)
+        app.consumer.release()  # of the thread in whose place it is
+        await thread.start()
+        return thread
+
+    thread = loop.run_until_complete(begin())
+    thread._stopped_set()
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    thread.told.set()
+    assert thread._thread is not None
+    thread._thread.join(10)
+    assert not thread._thread.is_alive()
+    assert failures == []
+    assert thread.left.done()
+    assert thread.idle.cancelled()
