@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 
 from benchmarks.load import TEAM
-from benchmarks.running import Failed, RunningWorker, child, progress, said, settings_for
+from benchmarks.running import ROOT, Failed, RunningWorker, child, compiled, progress, said, settings_for
 from benchmarks.spread import milliseconds
 from cxstream.settings import Settings
 from cxstream.stream import topics
@@ -63,19 +63,34 @@ def measure(
     pressed: float = PRESSED,
     warm: float = WARM,
     prefix: str = "bench-",
+    compiling: bool = True,
 ) -> dict[str, Any]:
-    """One worker per rate, on topics of its own."""
-    return {
-        f"{rate}/s": _at(address, rate, (seconds, pressed), f"{prefix}delay-{rate}", warm) for rate in rates
+    """One worker per rate, on topics of its own; for the last rate one with its core compiled as well."""
+    lengths = (seconds, pressed)
+    found: dict[str, Any] = {
+        f"{rate}/s": _at(address, rate, lengths, f"{prefix}delay-{rate}", warm) for rate in rates
     }
+    if compiling and (place := compiled()) is not None:
+        rate = rates[-1]
+        found["compiled"] = {
+            f"{rate}/s": _at(address, rate, lengths, f"{prefix}delay-compiled-{rate}", warm, place)
+        }
+    return found
 
 
-def _at(address: str, rate: int, seconds: tuple[float, float], name: str, warm: float) -> dict[str, Any]:
+def _at(
+    address: str,
+    rate: int,
+    seconds: tuple[float, float],
+    name: str,
+    warm: float,
+    place: Path = ROOT,
+) -> dict[str, Any]:
     settings = settings_for(address, name, f"{name}.", clock="wall")
     asyncio.run(topics.create(settings))
-    with TemporaryDirectory() as place, RunningWorker(settings) as worker:
+    with TemporaryDirectory() as scratch, RunningWorker(settings, place=place) as worker:
         worker.wait_until_ready()
-        log = Path(place) / "probes"
+        log = Path(scratch) / "probes"
         progress(f"{rate:,} events/s for {warm + 2 * seconds[0] + seconds[1]:.0f} s")
         with traffic(settings, rate, log) as told:
             time.sleep(warm)
@@ -184,9 +199,11 @@ def reached(run: dict[str, Any], scraped: str = "realistic") -> bool:
 def lines(found: dict[str, Any]) -> list[str]:
     """For people."""
     out = [f"{'ms':24}{'p50':>9}{'p90':>9}{'p99':>9}{'max':>9}"]
-    for run in (found[rate] for rate in found if rate.endswith("/s")):
+    runs = [("", found[rate]) for rate in found if rate.endswith("/s")]
+    runs += [("with its core compiled, ", run) for run in found.get("compiled", {}).values()]
+    for how, run in runs:
         out.append(
-            f"beside {run['load']['events_per_second']:,.0f} events/s, {run['samples']:,} samples a scrape"
+            f"{how}beside {run['load']['events_per_second']:,.0f} events/s, {run['samples']:,} samples a scrape"
         )
         for kind in ("by_name", "realistic", "back_to_back"):
             part = run[kind]

@@ -38,12 +38,17 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "delay": Part(
         delay.measure,
-        lambda at: delay.measure(at, (200,), seconds=2, pressed=0.5, warm=0.5),
+        lambda at: delay.measure(at, (200,), seconds=2, pressed=0.5, warm=0.5, compiling=False),
         delay.lines,
     ),
     "workers": Part(workers.measure, lambda at: workers.measure(at, workers.SMALL), workers.lines),
     "hot": Part(hot.measure, lambda at: hot.measure(at, *hot.SMALL), hot.lines),
-    "state": Part(state.measure, lambda at: state.measure(at, *state.SMALL), state.lines, limit=1_200),
+    "state": Part(
+        state.measure,
+        lambda at: state.measure(at, *state.SMALL, compiling=False),
+        state.lines,
+        limit=1_200,
+    ),
     "clocks": Part(
         clocks.measure, lambda at: clocks.measure(at, *clocks.SMALL, 1_000), clocks.lines, limit=1_200
     ),

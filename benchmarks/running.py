@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
@@ -54,6 +55,14 @@ def settings_for(address: str, name: str, topics: str, clock: str = "event", **m
 def default_rules() -> Rules:
     """The rules of a worker with default settings, SLA policy included."""
     return settings_for("localhost:9092", "rules", "").promised
+
+
+@cache
+def compiled() -> Path | None:
+    """Where the package with a compiled core is, built anew; ``None`` where it cannot be built."""
+    progress("compiling the core")
+    built = subprocess.run(["make", "--silent", "compiled"], cwd=ROOT, capture_output=True, check=False)
+    return None if built.returncode else ROOT / "build" / "compiled"
 
 
 def environment(settings: Settings) -> dict[str, str]:

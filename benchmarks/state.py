@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import fill
 from benchmarks.events import START
-from benchmarks.running import Failed, RunningWorker, progress, settings_for, state_when_ready
+from benchmarks.running import (
+    ROOT,
+    Failed,
+    RunningWorker,
+    compiled,
+    progress,
+    settings_for,
+    state_when_ready,
+)
 from benchmarks.throughput import follow, publish, rates
 from cxstream.settings import Settings
 from cxstream.stream import topics
@@ -35,8 +44,10 @@ def measure(
     resolved: int = RESOLVED,
     events: int = EVENTS,
     prefix: str = "bench-",
+    *,
+    compiling: bool = True,
 ) -> dict[str, Any]:
-    """Both recoveries, and both throughputs."""
+    """Both recoveries, the first one by a compiled core as well, and both throughputs."""
     source = settings_for(address, f"{prefix}state-empty", f"{prefix}state.")
     full = settings_for(address, f"{prefix}state-full", source.topic_prefix)
     quiet = settings_for(address, full.app, f"{prefix}quiet.")  # the same state, and no events yet
@@ -52,6 +63,9 @@ def measure(
     first = _recovery(quiet, opened)
     first["stored_bytes_per_ticket"] = round(written / opened, 1)
     first["resident_bytes_per_ticket"] = round((first["resident"] - nothing["resident"]) / opened, 1)
+    if compiling and (place := compiled()) is not None:
+        progress("recovering them with a compiled core")
+        first["compiled"] = _recovery(quiet, opened, place)
 
     progress(f"writing {resolved:,} resolved tickets")
     written = _write(full, fill.resolved_tickets(resolved))
@@ -99,9 +113,9 @@ def _write(settings: Settings, stories: Any) -> int:
     return size
 
 
-def _recovery(settings: Settings, tickets: int) -> dict[str, Any]:
+def _recovery(settings: Settings, tickets: int, place: Path = ROOT) -> dict[str, Any]:
     """Start a worker, and look at it when it is ready."""
-    with RunningWorker(settings) as worker:
+    with RunningWorker(settings, place=place) as worker:
         found = _told(state_when_ready(worker, PATIENCE), tickets)
         if (kept := worker.total("cxstream_table_entries")) != tickets:
             raise Failed(f"the worker has recovered {kept:,.0f} tickets of {tickets:,}")
@@ -128,6 +142,11 @@ def lines(found: dict[str, Any]) -> list[str]:
         f" {first['resident_bytes_per_ticket']} resident each; ready after {first['seconds']} s,"
         f" {first['tickets_per_second']:,} tickets/s, {first['cpu_us_per_ticket']} µs of processor time each"
     )
+    if (quick := first.get("compiled")) is not None:
+        out.append(
+            f"with a compiled core after {quick['seconds']} s, {quick['tickets_per_second']:,} tickets/s,"
+            f" {quick['cpu_us_per_ticket']} µs"
+        )
     out.append(
         f"{found['resolved_tickets']:,} resolved more: {whole['stored_bytes_per_resolved_ticket']} bytes stored and"
         f" {whole['resident_bytes_per_resolved_ticket']} resident each; all ready after {more['seconds']} s,"

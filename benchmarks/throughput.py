@@ -6,7 +6,6 @@ Against a bare loop over the same topics, and against a smaller job on Bytewax a
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,6 +21,7 @@ from benchmarks.running import (
     Failed,
     RunningWorker,
     answer,
+    compiled,
     progress,
     settings_for,
     state_when_ready,
@@ -154,13 +154,6 @@ def profile(address: str, path: Path, count: int = PROFILED) -> None:
     settings = settings_for(address, "bench-profile", "bench-profile.")
     asyncio.run(publish(settings, count))
     follow(settings, count, profile=path)
-
-
-def compiled() -> Path | None:
-    """Where the package with a compiled core is, built anew; ``None`` where it cannot be built."""
-    progress("compiling the core")
-    built = subprocess.run(["make", "--silent", "compiled"], cwd=ROOT, capture_output=True, check=False)
-    return None if built.returncode else ROOT / "build" / "compiled"
 
 
 def _against(name: str, peer: dict[str, float], ours: dict[str, dict[str, float]]) -> dict[str, Any]:

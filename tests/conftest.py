@@ -52,7 +52,9 @@ def mock_kafka() -> Iterator[str]:
     A topic appears on first use with 4 partitions. Memory only; the oldest data goes beyond 5 MiB or
     100,000 batches per partition. It has no CreateTopics, compaction, TLS, SASL or real transactions.
     """
-    mock = confluent_kafka.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "unused"})
+    mock = confluent_kafka.Producer(
+        {"test.mock.num.brokers": 1, "bootstrap.servers": "unused", "log_level": 0}
+    )
     broker = next(iter(mock.list_topics(timeout=5).brokers.values()))
     yield f"{broker.host}:{broker.port}"
     del mock  # the broker lives as long as the producer does

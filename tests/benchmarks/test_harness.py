@@ -167,7 +167,9 @@ class TestDelay:
         assert found["shown_ms"]["p50"] == pytest.approx(150)
 
     def test_probes_are_seen_beside_traffic(self, kafka, prefix):
-        found = delay.measure(kafka.address, (200,), seconds=1, pressed=0.3, warm=0.5, prefix=prefix)
+        found = delay.measure(
+            kafka.address, (200,), seconds=1, pressed=0.3, warm=0.5, prefix=prefix, compiling=False
+        )
         run = found["200/s"]
         assert run["load"]["events"] >= run["load"]["probes"] > 0
         for kind in ("by_name", "realistic", "back_to_back"):
@@ -210,7 +212,7 @@ class TestThroughput:
 
 class TestState:
     def test_what_was_written_is_recovered(self, kafka, prefix):
-        found = state.measure(kafka.address, 300, 200, 500, prefix=prefix)
+        found = state.measure(kafka.address, 300, 200, 500, prefix=prefix, compiling=False)
         assert found["open"]["tickets"] == 300
         assert found["all"]["recovery"]["tickets"] == 500
         assert (
