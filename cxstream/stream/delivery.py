@@ -220,9 +220,14 @@ class Consumer(driver.Consumer):
             await self._commit(behind)  # for those who watch the group's lag; nothing here depends on it
         return {**committed, **targets}
 
+    async def _seek(self, partition: TP, offset: int) -> None:
+        # From this thread, as Faust does it, the fetch that waits in the other would not notice.
+        thread = cast("ConsumerThread", self._thread)
+        await thread.call_thread(cast("Callable[..., Awaitable[None]]", thread.seek), partition, offset)
+
     def release(self) -> None:
         """Give back what was taken for a thread that has not been needed."""
-        self._thread.release()  # type: ignore[attr-defined] # it is one of ours
+        cast("ConsumerThread", self._thread).release()
 
     def forget(self) -> None:
         """Stop waiting for acknowledgements: those that are missing will not come."""

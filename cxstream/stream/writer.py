@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -99,7 +100,13 @@ class _Pending(set[Any]):
 
 async def dispose(client: AIOKafkaProducer) -> None:
     """Close a producer at once, whatever it still waits for: what matters has been acknowledged."""
-    client._message_accumulator.fail_all(KafkaError("closed"))  # noqa: SLF001 - it would wait for the broker for ever
+    accumulator = client._message_accumulator  # noqa: SLF001 - it would wait for the broker for ever
+    waiting = [accumulator._pending_batches, *accumulator._batches.values()]  # noqa: SLF001
+    ends = [end for batch in chain(*waiting) for end in (batch.future, batch._drain_waiter)]  # noqa: SLF001
+    accumulator.fail_all(KafkaError("closed"))
+    for end in ends:
+        if not end.cancelled():
+            end.exception()  # taken note of: few of them are waited for
     with contextlib.suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(_CLOSING):
             await client.stop()

@@ -18,7 +18,7 @@ from cxstream.core.event import REQUIRED_TOPICS
 from cxstream.simulate import Faults, Helpdesk, Scenario, write_lines
 
 DAY: Final = 86_400_000
-_PER_TICKET: Final = 7.5
+_PER_TICKET: Final = 5.8
 """Events of a simulated ticket, about."""
 _AT_ONCE: Final = {
     "segment.bytes": "1048576",  # the least Kafka takes

@@ -132,7 +132,8 @@ class SecuredBroker(RealBroker):
 
     @cached_property
     def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.address})  # whose answers are lost when it is
+        # Kept, for its answers are lost when it is; it outlives its broker, of which nobody wants to read.
+        return AdminClient({"bootstrap.servers": self.address, "log_level": 0})
 
     def _rules(self, own: int, controller: int) -> Mapping[str, str]:
         folder = self.certificates.folder
