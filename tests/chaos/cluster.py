@@ -256,9 +256,15 @@ class Cluster:
             return -1
         return sum(o + 1 for s in told for row in s["offsets"].values() for o in row.values())
 
+    def passed(self) -> bool:
+        """Whether every SLA deadline has passed that should have."""
+        told = [worker.ask("/api/snapshot", 10.0) for worker in self.workers]
+        return all(s and None not in s["deadlines"].values() for s in told)
+
     def audit(self) -> dict[str, Any]:
         """What `cxstream audit` says; raises `Broken` if a number differs."""
         self.until_served(time.monotonic())
+        self.until("the deadlines have passed", self.passed)
         urls = [part for worker in self.workers for part in ("--worker", worker.url)]
         return json.loads(self.run("audit", *urls, "--json"))
 

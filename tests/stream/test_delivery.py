@@ -58,6 +58,7 @@ PINNED = {
     base.Consumer.ack: "5fcf41cf4515",
     ServiceThread._wakeup_timer_in_thread: "25a1647d37d5",
     ServiceThread._shutdown_thread: "d7377862e734",
+    base.ThreadDelegateConsumer._seek: "4f95c6314204",
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f",
     driver.AIOKafkaConsumerThread._fetch_records: "39a2c6c79fc1",
     driver.AIOKafkaConsumerThread._commit: "932852ce7a23",
