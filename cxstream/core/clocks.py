@@ -208,9 +208,14 @@ class Clocks:
 
     def customer(self, at: int, out: Out) -> None:
         """A message of the customer; the oldest unanswered one counts, and on a resolved ticket nothing elapses."""
-        if not self.unanswered and self.open and self.replied:
+        if self.open and self.replied and not self.answering:
             self._start(NEXT_REPLY, at, out)
         self.unanswered = True
+
+    @property
+    def answering(self) -> bool:
+        """A next reply is awaited already; that to an earlier message may have been cancelled by a change of policy."""
+        return NEXT_REPLY in self.running or NEXT_REPLY in self.latent
 
     def reply(self, at: int, waiting_since: int | None, out: Out) -> None:
         """A reply that counts."""

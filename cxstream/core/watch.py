@@ -122,7 +122,7 @@ def _update(event: Updated, moment: int, frame: Frame, state: State, clocks: Clo
 
 
 def _write(_: CustomerReplied, moment: int, __: Frame, state: State, clocks: Clocks, out: Moves) -> Clocks:
-    if not clocks.unanswered and NEXT_REPLY in clocks.kinds:
+    if NEXT_REPLY in clocks.kinds and not (clocks.unanswered and clocks.answering):
         clocks = _own(clocks, state)
         clocks.customer(moment, out)
     return clocks

@@ -6,7 +6,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cxstream.core.change import VOID
@@ -16,7 +16,7 @@ from cxstream.core.partitioner import partition_of
 from cxstream.core.policy import PolicyHistory
 from cxstream.core.reading import Message, key_of, read_line
 from cxstream.core.report import Batch
-from cxstream.core.rules import Rules
+from cxstream.core.rules import HOUR, Rules
 from cxstream.core.snapshot import snapshot
 from cxstream.core.tally import Tally
 from cxstream.settings.policy_text import parse_policies
@@ -81,6 +81,38 @@ def filled(report: dict[str, Any]) -> dict[str, Any]:
     return {policy: targets for policy, targets in kept.items() if targets}
 
 
+MONDAY = 1_772_409_600_000  # 2026-03-02T00:00:00Z
+
+
+def message(topic: str, hour: int, **more: object) -> Event:
+    return {
+        "topic": topic,
+        "ticket_id": "T",
+        "event_id": f"e{hour}",
+        "occurred_at": MONDAY + hour * HOUR,
+        **more,
+    }
+
+
+# With the update of the third hour nothing is promised any more: the clock is cancelled.
+PROMISED_AGAIN: tuple[list[Event], Policy, int] = (
+    [
+        message("ticket-opened", 0, opened_by="customer", team="back-office", priority="high"),
+        message("agent-replied", 1),
+        message("customer-replied", 2),
+        message("ticket-updated", 3, priority="normal"),
+        message("customer-replied", 4),
+        message("ticket-updated", 5, team="night"),
+    ],
+    next(
+        each for each in POLICIES.values() if "no-promise" in {policy["name"] for policy in each["policies"]}
+    ),
+    MONDAY + 6 * HOUR,
+)
+"""The message that was not answered keeps the next one from no clock."""
+
+
+@example(asked=PROMISED_AGAIN)
 @given(asked=policed_histories())
 def test_the_report_equals_the_oracle(asked: tuple[list[Event], Policy | History, int]) -> None:
     events, policy, now = asked
