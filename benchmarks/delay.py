@@ -196,12 +196,20 @@ def reached(run: dict[str, Any], scraped: str = "realistic") -> bool:
     return all(run[scraped]["shown_ms"][share] <= most for share, most in GOAL.items())
 
 
+def runs(found: dict[str, Any]) -> Iterator[tuple[str, bool, dict[str, Any]]]:
+    """Each run of a result: its rate, whether the core was compiled, and what was found."""
+    for rate, run in found.items():
+        if rate.endswith("/s"):
+            yield rate, False, run
+    for rate, run in found.get("compiled", {}).items():
+        yield rate, True, run
+
+
 def lines(found: dict[str, Any]) -> list[str]:
     """For people."""
     out = [f"{'ms':24}{'p50':>9}{'p90':>9}{'p99':>9}{'max':>9}"]
-    runs = [("", found[rate]) for rate in found if rate.endswith("/s")]
-    runs += [("with its core compiled, ", run) for run in found.get("compiled", {}).values()]
-    for how, run in runs:
+    for _, quick, run in runs(found):
+        how = "with its core compiled, " if quick else ""
         out.append(
             f"{how}beside {run['load']['events_per_second']:,.0f} events/s, {run['samples']:,} samples a scrape"
         )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import chart, goals, parts, sizing
+from benchmarks import chart, delay, goals, parts, sizing
 from benchmarks.chart import Bar, Series
 from benchmarks.running import ROOT
 
@@ -116,11 +116,14 @@ def charts(results: Results) -> dict[str, str]:
                 rows.append(Bar(title, peer["events_per_second"], f"{peer['events_per_second']:,}"))
         drawn["throughput"] = chart.bars("Events per second, one process each, the same topics", rows)
     if found := _good(results, "delay"):
-        runs = {rate: run for rate, run in found.items() if rate.endswith("/s")}
-        runs |= {f"{rate}, core compiled": run for rate, run in found.get("compiled", {}).items()}
         rows = [
-            Bar(f"{rate}, {share}", (shown := run["by_name"]["shown_ms"][share]), f"{shown} ms", ours=True)
-            for rate, run in runs.items()
+            Bar(
+                f"{rate}{', core compiled' if quick else ''}, {share}",
+                (shown := run["by_name"]["shown_ms"][share]),
+                f"{shown} ms",
+                ours=True,
+            )
+            for rate, quick, run in delay.runs(found)
             for share in ("p50", "p90", "p99")
         ]
         drawn["delay"] = chart.bars("From published to visible in a scrape of one metric, ms", rows)

@@ -59,7 +59,7 @@ def default_rules() -> Rules:
 
 @cache
 def compiled() -> Path | None:
-    """Where the package with a compiled core is, built anew; ``None`` where it cannot be built."""
+    """Where the package with a compiled core is, built anew once; ``None`` where it cannot be built."""
     progress("compiling the core")
     built = subprocess.run(["make", "--silent", "compiled"], cwd=ROOT, capture_output=True, check=False)
     return None if built.returncode else ROOT / "build" / "compiled"

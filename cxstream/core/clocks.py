@@ -214,14 +214,14 @@ class Clocks:
 
     @property
     def answering(self) -> bool:
-        """A next reply is awaited already; that to an earlier message may have been cancelled by a change of policy."""
+        """Whether a next reply is awaited; if not, that to an unanswered message was cancelled with its promise."""
         return NEXT_REPLY in self.running or NEXT_REPLY in self.latent
 
     def reply(self, at: int, waiting_since: int | None, out: Out) -> None:
         """A reply that counts."""
         if FIRST_REPLY in self.running:
             self._end(FIRST_REPLY, MET, at, out)
-        elif NEXT_REPLY not in self.running and NEXT_REPLY not in self.latent and self.replied and self.open:
+        elif self.replied and self.open and not self.answering:
             self._learn_wait(at, waiting_since, out)
         for kind in (NEXT_REPLY, PERIODIC_UPDATE):
             if kind in self.running:

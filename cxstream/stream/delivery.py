@@ -124,11 +124,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def on_crash(self, *_: Any, **__: Any) -> None:
         """Print nothing: the app is told, and tells."""
 
-    def release(self) -> None:
-        """Close the loop of a thread that was never started; one that was closes its own."""
-        if not self._thread_started.is_set():
-            self.thread_loop.close()
-
     def set_shutdown(self) -> None:
         """Tell the app that the thread is about to end, if there still is an app: one that gave up has not waited."""
         with contextlib.suppress(RuntimeError):  # its loop is closed
@@ -139,11 +134,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_thread_stop(self) -> None:
         """Disconnect; with the broker away aiokafka ends with the cancellation of a fetch of its own, or not at all."""
-        with contextlib.suppress(asyncio.CancelledError, TimeoutError, RuntimeError):  # the last: as above
+        try:
             async with asyncio.timeout(_LEAVE):
                 await super().on_thread_stop()
-        if self._consumer is not None:
-            await self._consumer._client.close()  # noqa: SLF001 - what was broken off has left its connections open
+        except (asyncio.CancelledError, TimeoutError, RuntimeError):  # the last: as above
+            if self._consumer is not None:
+                await self._consumer._client.close()  # noqa: SLF001 - broken off, it has left its connections open
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # aiokafka tries for as long as the broker is away, which would hold up a shutdown. Nothing is lost with a
@@ -157,6 +153,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 class Consumer(driver.Consumer):
     """Faust's consumer with the corrections described above."""
+
+    _thread: ConsumerThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -222,12 +220,13 @@ class Consumer(driver.Consumer):
 
     async def _seek(self, partition: TP, offset: int) -> None:
         # From this thread, as Faust does it, the fetch that waits in the other would not notice.
-        thread = cast("ConsumerThread", self._thread)
-        await thread.call_thread(cast("Callable[..., Awaitable[None]]", thread.seek), partition, offset)
+        seek = cast("Callable[..., Awaitable[None]]", self._thread.seek)
+        await self._thread.call_thread(seek, partition, offset)
 
     def release(self) -> None:
-        """Give back what was taken for a thread that has not been needed."""
-        cast("ConsumerThread", self._thread).release()
+        """Close the loop of a thread that was never started; one that was closes its own."""
+        if not self._thread._thread_started.is_set():  # noqa: SLF001
+            self._thread.thread_loop.close()
 
     def forget(self) -> None:
         """Stop waiting for acknowledgements: those that are missing will not come."""
