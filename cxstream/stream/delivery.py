@@ -270,6 +270,10 @@ class App(faust.App):
     fetch_wait: int = 500
     """How long a fetch may wait for data, ms. Other requests to the same broker wait behind it."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._finished = asyncio.Event()
+
     async def stop(self) -> None:
         """Stop, also an app whose start did not come as far as its consumer."""
         try:
@@ -277,6 +281,35 @@ class App(faust.App):
         finally:
             if self._consumer is not None:
                 cast("Consumer", self._consumer).release()
+
+    def raise_crash(self) -> None:
+        """Raise what Faust has crashed of, if it has."""
+        if self.crashed:
+            raise self.crash_reason or RuntimeError("Faust has crashed")
+
+    async def on_stop(self) -> None:
+        """Finish what is in hand."""
+        self.hasten()
+        try:
+            await super().on_stop()
+        finally:
+            self._finished.set()
+
+    async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        # Faust, when it stops, lets go at once and cuts the connections that it needs to commit and to leave the
+        # group. Others may take over what is in hand only when it is finished.
+        if self.should_stop:
+            await self._finished.wait()
+            return
+        self.hasten()
+        await super()._on_partitions_revoked(revoked)
+
+    def _on_rebalance_when_stopped(self) -> None:
+        pass
+
+    @staticmethod
+    def hasten() -> None:
+        """Wait for nothing more to come: what is at hand is to be finished."""
 
     @staticmethod
     def positions() -> dict[TP, int]:

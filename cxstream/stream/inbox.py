@@ -99,6 +99,7 @@ class Inbox:
         ranked = sorted(topics, key=lambda topic: EVENT_OF_TOPIC[topic].rank)
         self._lanes = {topic: _Lane(topic) for topic in ranked}
         self._patience = patience
+        self._hasty = asyncio.Event()
         self._arrived = asyncio.Event()
 
     def put(self, topic: str, records: Sequence[ConsumerRecord], event: EventT) -> None:
@@ -110,8 +111,14 @@ class Inbox:
         """The topics of which enough is here."""
         return (topic for topic, lane in self._lanes.items() if lane.held >= _ENOUGH)
 
+    def hasten(self) -> None:
+        """Wait for no topic any more: nothing else will come."""
+        self._hasty.set()
+        self._arrived.set()
+
     def clear(self) -> None:
         """Forget all batches: they will be delivered again."""
+        self._hasty.clear()
         for lane in self._lanes.values():
             lane.clear()
 
@@ -135,7 +142,7 @@ class Inbox:
 
     async def _waited(self, behind: Callable[[str], int]) -> bool:
         """Wait for a topic that has more to give but nothing here; whether there was one."""
-        if not self._patience:
+        if self._hasty.is_set() or not self._patience:
             return False
         awaited = [
             lane
@@ -146,7 +153,7 @@ class Inbox:
             return False
         try:
             async with asyncio.timeout(self._patience):  # whatever else comes meanwhile
-                while any(not lane.batches for lane in awaited):
+                while not self._hasty.is_set() and any(not lane.batches for lane in awaited):
                     self._arrived.clear()
                     await self._arrived.wait()
         except TimeoutError:

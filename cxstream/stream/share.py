@@ -129,6 +129,10 @@ class Share:
             for topic in partition.inbox.sated()
         }
 
+    def _hasten(self) -> None:
+        for partition in self._owned.values():
+            partition.inbox.hasten()
+
     def event_times(self) -> Mapping[tuple[str, int], int]:
         """Highest ``occurred_at`` seen by topic and partition, ms."""
         return {

@@ -54,11 +54,6 @@ class WorkerFailedError(Exception):
     """The worker cannot go on; the message says why and what to do."""
 
 
-def _raise_crash(app: App) -> None:
-    if app.crashed:
-        raise app.crash_reason or WorkerFailedError("Faust has crashed")
-
-
 class Worker(Share):
     """Turns the events of the partitions it is given into ledgers."""
 
@@ -219,7 +214,8 @@ class Worker(Share):
 
     async def _start_app(self, data: Path) -> None:
         app = build(self.settings, self.partitions, data, embedded=self._embedded, session=self._session)
-        app.positions, app.aside, app.sated = self._positions, self.set_aside, self._sated  # type: ignore[method-assign]
+        app.positions, app.hasten = self._positions, self._hasten  # type: ignore[method-assign]
+        app.aside, app.sated = self.set_aside, self._sated  # type: ignore[method-assign]
         self._intake = agents.Intake(self.settings, self.tally, self._clock, self.partitions)
         agents.define(app, self._names, self._owned)
         table = ticket_table(app, self.settings.changelog_topic, self.partitions)
@@ -233,7 +229,7 @@ class Worker(Share):
         try:
             while not starting.done():
                 await asyncio.wait([starting], timeout=0.2)
-                _raise_crash(app)
+                app.raise_crash()
             starting.result()
         except BaseException:
             starting.cancel()
@@ -311,7 +307,7 @@ class Worker(Share):
                 self._beat = time.monotonic()
                 if (app := self._app) is None:
                     continue
-                _raise_crash(app)
+                app.raise_crash()
                 if app.rebalancing:
                     continue
                 for partition in list(self._owned.values()):

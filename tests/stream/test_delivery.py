@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
+from faust.app.base import App as FaustApp
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import ServiceThread
@@ -59,6 +60,10 @@ PINNED = {
     ServiceThread._wakeup_timer_in_thread: "25a1647d37d5",
     ServiceThread._shutdown_thread: "d7377862e734",
     base.ThreadDelegateConsumer._seek: "4f95c6314204",
+    FaustApp._on_partitions_revoked: "d5c895bbe57d",
+    FaustApp._on_partitions_assigned: "de932b7927db",
+    FaustApp._on_rebalance_when_stopped: "1b172d9af8ff",
+    FaustApp.on_stop: "bfe5a933defb",
     driver.AIOKafkaConsumerThread._create_worker_consumer: "c2701bfc3e6f",
     driver.AIOKafkaConsumerThread._fetch_records: "39a2c6c79fc1",
     driver.AIOKafkaConsumerThread._commit: "932852ce7a23",
@@ -140,6 +145,27 @@ class Lingering(delivery.ConsumerThread):
         """Of aiokafka's consumer: hang, as one does whose group is in the midst of a rebalance."""
         await asyncio.to_thread(self.told.wait)
         await asyncio.Event().wait()
+
+
+async def test_an_app_that_stops_lets_go_of_its_partitions_when_it_has_finished_with_them(
+    tmp_path, monkeypatch
+):
+    app = build(settings_for("localhost:1", "x-"), 4, tmp_path)
+    hastened, writing = [], asyncio.Event()
+    app.hasten = lambda: hastened.append(1)
+    monkeypatch.setattr(app, "_stop_consumer", writing.wait)
+    monkeypatch.setattr(app.consumer, "close", lambda: pytest.fail("cut off from the group"))
+    stopping = asyncio.create_task(app.stop())
+    await asyncio.sleep(0)
+    letting_go = asyncio.create_task(app._on_partitions_revoked(set()))
+    await asyncio.sleep(0)
+    assert hastened == [1]
+    assert not letting_go.done()
+    writing.set()
+    async with asyncio.timeout(10):
+        await stopping
+        await letting_go
+        await app._on_partitions_assigned(set(), 1)
 
 
 async def test_an_app_that_stops_before_its_consumer_starts_leaves_no_loop_open(tmp_path):

@@ -119,6 +119,24 @@ async def test_waits_once_only_for_a_topic_that_does_not_come():
     await asyncio.wait_for(taken(box, much_follows), 5)
 
 
+async def test_waits_no_longer_when_nothing_will_come():
+    box = Inbox(TOPICS, patience=3_600)
+    put(box, "agent-replied", 9, event="replies")
+    first = asyncio.create_task(taken(box, much_follows))
+    await asyncio.sleep(0)
+    box.hasten()
+    async with asyncio.timeout(5):
+        await first
+        put(box, "survey-answered", 9, event="answers")
+        await taken(box, much_follows)
+    box.clear()  # for the next owner
+    put(box, "agent-replied", 9, event="replies")
+    next_one = asyncio.create_task(taken(box, much_follows))
+    await asyncio.sleep(0.01)
+    assert not next_one.done()
+    next_one.cancel()
+
+
 async def test_waits_however_much_is_here_of_the_others():
     box = Inbox(TOPICS)
     put(box, "agent-replied", *range(1, inbox._ENOUGH), event="replies")
