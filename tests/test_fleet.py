@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cxstream.core.pane import MEASURES
+from tests.kafka.broker import free_ports
 from tests.test_pipeline import Deployment, simulated, sums
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.kafka import RealBroker
 
 
 @pytest.fixture
-def fleet(
-    kafka: RealBroker, prefix: str, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
-) -> Iterator[Deployment]:
+def fleet(kafka: RealBroker, prefix: str, tmp_path: Path) -> Iterator[Deployment]:
     """Two workers that know each other's addresses."""
-    ports = unused_tcp_port_factory(), unused_tcp_port_factory()
+    ports = free_ports(2)
     peers = ",".join(f"http://127.0.0.1:{port}" for port in ports)
     deployment = Deployment(kafka.address, prefix, tmp_path, CXSTREAM_PEERS=peers)
     deployment.run("topics", "create")

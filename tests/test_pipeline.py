@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cxstream.core.instant import parse_instant
 from cxstream.core.pane import MEASURES
 from cxstream.simulate import Faults, Helpdesk, Scenario, write_lines
+from tests.kafka.broker import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -309,7 +310,7 @@ def test_the_simulators_file_and_its_stream_give_the_same_numbers(deploy: Callab
 
 
 def test_prometheus_scrapes_and_answers(
-    deploy: Callable[..., Deployment], tmp_path: Path, tool: Callable[[str], str], unused_tcp_port: int
+    deploy: Callable[..., Deployment], tmp_path: Path, tool: Callable[[str], str]
 ) -> None:
     prometheus, promtool = tool("prometheus"), tool("promtool")
     path, number = simulated(tmp_path, days=3, per_day=300)
@@ -330,7 +331,7 @@ def test_prometheus_scrapes_and_answers(
         + target
         + "']}]}]"
     )
-    address = f"127.0.0.1:{unused_tcp_port}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     server = subprocess.Popen(
         [
             prometheus,

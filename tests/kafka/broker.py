@@ -1,6 +1,8 @@
 """Runs `broker.sh` as a child: start, stop, kill, pause, and start again on the same port and data."""
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -61,15 +63,16 @@ def state(process: Path) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports free right now; all are held until all are known, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports free right now, below those from which systems give ports to clients: such a one may soon be taken."""
+    with contextlib.ExitStack() as held:
+        found: list[int] = []
+        while len(found) < count:
+            port = random.SystemRandom().randrange(20_000, 32_000)  # tests of one seed run side by side
+            each = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):  # in use
+                each.bind(("127.0.0.1", port))
+                found.append(port)
+        return found
 
 
 class RealBroker:

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from cxstream.core.snapshot import snapshot
 from cxstream.metrics import application, peers, rounds, serve
 from cxstream.metrics.share import share
+from tests.kafka.broker import free_ports
 
 from .observed import NOON, Options, Worker, busy
 
@@ -33,10 +34,7 @@ class Fleet:
 
     async def listen(self, peers=None):
         """All workers serve, knowing each other; the first one's address comes first."""
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in self.workers]
-        ports = [each.getsockname()[1] for each in sockets]
-        for each in sockets:
-            each.close()
+        ports = free_ports(len(self.workers))
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         told = tuple(self.urls) if peers is None else peers
         for worker, port in zip(self.workers, ports, strict=True):

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -13,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from cxstream.core.event import AgentReplied, Opened, Resolved, Updated
 from cxstream.metrics import application, serve, tickets
 from cxstream.metrics.tickets import MOST, address
+from tests.kafka.broker import free_ports
 
 from .observed import MINUTE, NOON, Options, Worker, late
 
@@ -23,10 +23,7 @@ URL = "https://desk.example/{source}/tickets/{id}"
 @asynccontextmanager
 async def served(*workers, peers=True, **options):
     """Workers that know each other; their addresses."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in workers]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    ports = free_ports(len(workers))
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     settings = Options(ticket_api=True, peers=tuple(urls) if peers else ())
     for name, value in options.items():

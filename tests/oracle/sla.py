@@ -543,7 +543,8 @@ class _Walk:
         )
         if told.event_id in {other.event_id for other in self.fresh}:
             return  # void, and not, and void within one instant: "each event once"
-        self.told.append(told)
+        if kind != "applied" or told.event_id not in {other.event_id for other in self.told}:
+            self.told.append(told)  # but a clock that was void before the hand-off it waited for begins once
         self.fresh.append(told)
 
     def _change(self, cycle: Cycle, at: int) -> None:

@@ -984,6 +984,18 @@ def test_skew_and_late_lives() -> None:
     assert only(levels, "requester_wait").due_at == t("tue 14:00")  # the old status is of another life
 
 
+def test_a_clock_that_was_void_before_its_hand_off_begins_once() -> None:
+    events = (
+        opened("tue 10:00"),
+        resolved("tue 12:00", outcome="spam"),
+        opened("tue 14:00"),
+        updated("tue 15:00", human_since=t("tue 14:00")),
+    )
+    levels = ask(promise(first_reply="2h"), *events, now="tue 15:30")
+    assert [kind for kind, _ in told(levels, "first_reply")] == ["cancelled", "applied"]
+    assert only(levels, "first_reply").due_at == t("tue 16:00")
+
+
 # --- properties -------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from typing import Any, Self
 import yaml
 
 from tests.kafka import RealBroker
+from tests.kafka.broker import free_ports
 from tests.stack.process import Child
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -39,6 +40,8 @@ def fetch(url: str, **parameters: Any) -> Any:
 
 def free_port(wanted: int = 0) -> int:
     """`wanted` if nobody listens there, else StackError; with 0, one that is free."""
+    if not wanted:
+        return free_ports(1)[0]
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -46,7 +49,7 @@ def free_port(wanted: int = 0) -> int:
         except OSError:
             message = f"port {wanted} is in use: end what listens there"
             raise StackError(message) from None
-        return int(held.getsockname()[1])
+    return wanted
 
 
 class Stack:

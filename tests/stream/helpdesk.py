@@ -114,13 +114,16 @@ async def caught_up(worker: Worker, seconds: float = 60.0) -> None:
     ends = await source_ends(worker.settings)
 
     def applied() -> bool:
-        offsets = worker.offsets()
+        shown, offsets = worker.assigned(), worker.offsets()
         marks = {
             TopicPartition(worker.settings.topic_name(topic), number): offset + 1
             for topic, row in offsets.items()
             for number, offset in row.items()
         }
-        return all(marks.get(tp, 0) >= end for tp, end in ends.items() if tp.partition in worker.assigned())
+        # In a rebalance none is shown.
+        return bool(shown) and all(
+            marks.get(tp, 0) >= end for tp, end in ends.items() if tp.partition in shown
+        )
 
     await until(applied, seconds)
 
