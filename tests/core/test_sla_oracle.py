@@ -16,13 +16,14 @@ from cxstream.core.partitioner import partition_of
 from cxstream.core.policy import PolicyHistory
 from cxstream.core.reading import Message, key_of, read_line
 from cxstream.core.report import Batch
-from cxstream.core.rules import HOUR, Rules
+from cxstream.core.rules import Rules
 from cxstream.core.snapshot import snapshot
 from cxstream.core.tally import Tally
 from cxstream.settings.policy_text import parse_policies
 from tests.core.test_exactness import assert_same
 from tests.oracle.sla import Levels, service_levels
 from tests.oracle.sla_histories import POLICIES, Event, History, Policy, policed_histories, redelivered
+from tests.oracle.test_sla_oracle import customer, opened, replied, t, updated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,33 +82,20 @@ def filled(report: dict[str, Any]) -> dict[str, Any]:
     return {policy: targets for policy, targets in kept.items() if targets}
 
 
-MONDAY = 1_772_409_600_000  # 2026-03-02T00:00:00Z
-
-
-def message(topic: str, hour: int, **more: object) -> Event:
-    return {
-        "topic": topic,
-        "ticket_id": "T",
-        "event_id": f"e{hour}",
-        "occurred_at": MONDAY + hour * HOUR,
-        **more,
-    }
-
-
-# With the update of the third hour nothing is promised any more: the clock is cancelled.
+# With the first update nothing is promised any more: the clock is cancelled.
 PROMISED_AGAIN: tuple[list[Event], Policy, int] = (
     [
-        message("ticket-opened", 0, opened_by="customer", team="back-office", priority="high"),
-        message("agent-replied", 1),
-        message("customer-replied", 2),
-        message("ticket-updated", 3, priority="normal"),
-        message("customer-replied", 4),
-        message("ticket-updated", 5, team="night"),
+        opened("mon 1:00", opened_by="customer", team="back-office", priority="high"),
+        replied("mon 2:00"),
+        customer("mon 3:00"),
+        updated("mon 4:00", priority="normal"),
+        customer("mon 5:00"),
+        updated("mon 6:00", team="night"),
     ],
     next(
         each for each in POLICIES.values() if "no-promise" in {policy["name"] for policy in each["policies"]}
     ),
-    MONDAY + 6 * HOUR,
+    t("mon 7:00"),
 )
 """The message that was not answered keeps the next one from no clock."""
 

@@ -71,6 +71,8 @@ async def test_a_worker_with_the_documented_rights_works(secured, way):
         await publish(administrator, [("agent-replied", name.encode(), b"no JSON of " + name.encode())])
         await caught_up(worker)
         assert worker.tally.results["ticket-opened", "applied"] == before + 1
+        found = [ledger.ticket("default", name) for ledger in worker.ledgers().values()]
+        assert sum(ticket is not None for ticket in found) == 1
     letters = await records_of(administrator, administrator.dead_letters_topic)
     assert [row.key for row in letters if row.value == b"no JSON of " + name.encode()] == [name.encode()]
     rows = await records_of(administrator, administrator.changelog_topic)
